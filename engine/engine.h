@@ -1,0 +1,153 @@
+// What powercut asks of a storage engine under test. The properties know engines only through this file.
+//
+// The data model is tables of rows, keyed by bytes: a key is any byte string, ordered bytewise; a row is the columns of
+// its table, encoded by row.h. An engine with no notion of columns stores the bytes as they are; one that has
+// constraints reads them from the schema.
+//
+// Errors of a statement: kNotFound (no such table or key), kAlreadyExists (a key or table that must be new),
+// kConstraint, kInvalidArgument. After such an error the statement has had no effect and the transaction goes on. Any
+// other error of a commit leaves it in doubt, and an engine may refuse all further work with kStopped.
+#pragma once
+
+#include "faultfs/file_system.h"
+#include "faultfs/result.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::engine {
+
+enum class ColumnType : unsigned char { kInteger, kText };
+
+struct Column {
+  std::string name;
+  ColumnType type = ColumnType::kInteger;
+  bool not_null = false;
+  bool unique = false;                   // no two rows hold the same value; nulls never collide
+  std::optional<std::int64_t> at_least;  // CHECK (name >= at_least), integers only; null passes
+
+  friend bool operator==(const Column&, const Column&) = default;
+};
+
+struct TableSchema {
+  std::string name;
+  std::vector<Column> columns;
+
+  friend bool operator==(const TableSchema&, const TableSchema&) = default;
+};
+
+// Called for each row in key order; false ends the scan. The views live until it returns, and it must not write.
+using RowVisitor = std::function<bool(std::string_view key, std::string_view row)>;
+
+// One user's connection. Outside begin()..commit() each statement is a transaction of its own.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  virtual Result<void> begin() = 0;
+  // On success the transaction is durable as far as the engine's guarantee goes.
+  virtual Result<void> commit() = 0;
+  virtual Result<void> rollback() = 0;
+  // Savepoints nest; a name may be used again and then hides the earlier one, as in SQL.
+  virtual Result<void> savepoint(std::string_view name) = 0;
+  // Undoes what came after the savepoint, which stays.
+  virtual Result<void> rollback_to(std::string_view name) = 0;
+  // Forgets the savepoint and those set after it, keeping their changes.
+  virtual Result<void> release(std::string_view name) = 0;
+
+  // Puts the row into `row` and returns true, or false if there is none.
+  virtual Result<bool> get(std::string_view table, std::string_view key, std::string& row) = 0;
+  virtual Result<void> insert(std::string_view table, std::string_view key, std::string_view row) = 0;  // kAlreadyExists
+  virtual Result<void> update(std::string_view table, std::string_view key, std::string_view row) = 0;  // kNotFound
+  virtual Result<void> put(std::string_view table, std::string_view key, std::string_view row) = 0;     // either
+  virtual Result<void> erase(std::string_view table, std::string_view key) = 0;                         // kNotFound
+  // Rows with from <= key < to; an empty `to` means to the end.
+  virtual Result<void> scan(std::string_view table, std::string_view from, std::string_view to, const RowVisitor& visit) = 0;
+
+  virtual Result<void> create_table(const TableSchema& schema) = 0;
+  virtual Result<void> drop_table(std::string_view table) = 0;
+};
+
+// An open database. Destroying it without close() is what a crash of the process would be.
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  // Sessions must be destroyed before the database; an open transaction of a destroyed session is rolled back.
+  virtual Result<std::unique_ptr<Session>> new_session() = 0;
+  // The names of the tables, sorted.
+  virtual Result<std::vector<std::string>> tables() = 0;
+  virtual Result<void> checkpoint() = 0;
+  // A clean shutdown.
+  virtual Result<void> close() = 0;
+};
+
+// What an engine promises, in the mode it runs in, of a transaction whose commit returned.
+enum class Guarantee : unsigned char {
+  kDurable,  // it is there after any crash
+  kPrefix,   // it may be lost, but then so is every later one
+};
+
+// Told what recovery does, a line at a time, by phase ("analysis", "redo", "undo", …). For replay only.
+using Narrator = std::function<void(std::string_view phase, std::string_view line)>;
+
+// An engine with its options fixed. It may keep memory from one open() to the next; databases must be destroyed before
+// it, and at most two of its databases are open at any time.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual Guarantee guarantee() const = 0;
+  // Opens the database in a directory, made if it does not exist, recovering it if need be. kCorrupt when stored bytes
+  // are not what was written.
+  virtual Result<std::unique_ptr<Database>> open(faultfs::FileSystem& files, std::string_view directory,
+                                                 const Narrator* narrator = nullptr) = 0;
+};
+
+struct Option {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const Option&, const Option&) = default;
+};
+
+// An option that an engine has, for help, checks and randomised runs.
+struct Tunable {
+  std::string_view name;
+  std::string_view summary;
+  std::string_view preset;                         // the value when not given
+  std::vector<std::string_view> values_worth_trying;  // a run draws from these unless the user fixed it
+};
+
+// A planted bug: a named switch, off by default.
+struct Defect {
+  std::string_view name;
+  std::string_view summary;
+};
+
+// Told each line of a log as text.
+using LineSink = std::function<void(std::string_view line)>;
+
+// A kind of engine: what `powercut list engines` shows, and what makes engines.
+class EngineKind {
+ public:
+  virtual ~EngineKind() = default;
+
+  virtual std::string_view name() const = 0;
+  virtual std::string_view summary() const = 0;
+  virtual std::span<const Tunable> tunables() const = 0;
+  virtual std::span<const Defect> defects() const = 0;
+  // kInvalidArgument, with what there is, for an unknown option, value or defect.
+  virtual Result<std::unique_ptr<Engine>> make(std::span<const Option> options, std::span<const std::string> defects) const = 0;
+  // The log of the database in a directory as text, without changing anything. kNotFound when there is none; kCorrupt,
+  // after the lines that could be read, when the log or a page is damaged (a torn tail is not damage).
+  virtual Result<void> describe_log(faultfs::FileSystem& files, std::string_view directory, const LineSink& line) const = 0;
+};
+
+}  // namespace powercut::engine

@@ -1,0 +1,101 @@
+// The one interface through which an engine reaches storage.
+//
+// Plain and synchronous-looking: who blocks is the backend's business. The simulator completes at once, the POSIX
+// backend in the calling thread. Decorators (tracing, and later faults and counters) implement the same interface over
+// another FileSystem. Paths are relative to the root of the file system, separated by '/', without '.' or '..'.
+//
+// Errors: kNotFound, kAlreadyExists, kInvalidArgument, kIo and kNoSpace, each with the path in its context. After an
+// error nothing is promised about what a write, resize or allocate has done in its own range.
+#pragma once
+
+#include "faultfs/bytes.h"
+#include "faultfs/result.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::faultfs {
+
+enum class OpenMode : unsigned char {
+  kRead,       // the file must exist
+  kReadWrite,  // the file must exist
+  kCreate,     // made if it does not exist
+  kCreateNew,  // kAlreadyExists if it exists
+};
+
+enum class SyncKind : unsigned char {
+  kData,  // fdatasync: contents, and the size where it is needed to read them
+  kFull,  // fsync
+};
+
+// An open file. Closing (the destructor) writes nothing and promises nothing.
+class File {
+ public:
+  virtual ~File() = default;
+
+  // Reads at offset (bytes). Returns how many bytes it read; fewer than asked at the end of the file, 0 beyond it. A
+  // backend may also return fewer for no reason: callers use read_full().
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<byte> into) = 0;
+
+  // Writes at offset, extending the file if need be; a gap reads as zeros. Returns how many bytes it took, possibly
+  // fewer than given: callers use write_full().
+  virtual Result<std::size_t> write(std::uint64_t offset, std::span<const byte> from) = 0;
+
+  // Several buffers as one write, in order, at consecutive offsets. Returns the bytes taken, as write() does.
+  virtual Result<std::size_t> write_many(std::uint64_t offset, std::span<const std::span<const byte>> buffers) = 0;
+
+  // When it returns success, every write, resize and allocate on this file that completed before it is durable.
+  virtual Result<void> sync(SyncKind kind) = 0;
+
+  // Sets the size (bytes): cuts off, or extends with zeros.
+  virtual Result<void> resize(std::uint64_t bytes) = 0;
+
+  // Reserves space for [offset, offset + bytes) and extends the size to cover it. New bytes read as zeros.
+  virtual Result<void> allocate(std::uint64_t offset, std::uint64_t bytes) = 0;
+
+  virtual Result<std::uint64_t> size() = 0;
+
+  // How much to read at a time (bytes) when scanning: 1 MiB on a disk, one atom in the simulator, where every byte that
+  // is read may be a question of what survived.
+  virtual std::size_t preferred_read_bytes() const = 0;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  bool is_directory = false;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) = 0;
+  // Replaces `to` if it exists and is a file.
+  virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
+  virtual Result<void> remove(std::string_view path) = 0;
+  virtual Result<bool> exists(std::string_view path) = 0;
+
+  virtual Result<void> make_directory(std::string_view path) = 0;
+  // The directory must be empty (kInvalidArgument otherwise).
+  virtual Result<void> remove_directory(std::string_view path) = 0;
+  // Sorted by name. "" is the root.
+  virtual Result<std::vector<DirectoryEntry>> list(std::string_view path) = 0;
+  // Makes the names in the directory durable: entries made, removed or renamed before it.
+  virtual Result<void> sync_directory(std::string_view path) = 0;
+};
+
+// Reads until `into` is full or the file ends; returns the bytes read.
+Result<std::size_t> read_full(File& file, std::uint64_t offset, std::span<byte> into);
+
+// Writes all of `from`, or returns an error (kIo when the backend takes nothing).
+Result<void> write_full(File& file, std::uint64_t offset, std::span<const byte> from);
+
+// The directory that holds path ("" for the root), and the last component.
+std::string_view parent_of(std::string_view path);
+std::string_view name_of(std::string_view path);
+
+}  // namespace powercut::faultfs

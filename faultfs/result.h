@@ -1,0 +1,77 @@
+// Results and errors, shared by every folder.
+//
+// A fault is data: a function that can fail for a reason outside the program returns Result<T> and says why. A broken
+// invariant is not a fault: it aborts (see assert.h). Ignoring a Result does not compile.
+#pragma once
+
+#include <boost/outcome/basic_result.hpp>
+#include <boost/outcome/policy/terminate.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace powercut {
+
+// What kind of thing went wrong; callers branch on these, people read the context.
+enum class ErrorCode : unsigned char {
+  kNotFound,         // no such file, table or key
+  kAlreadyExists,    // a file, table or key that must be new is not
+  kInvalidArgument,  // the caller asked for something that cannot be
+  kIo,               // the device or the operating system refused (EIO and its kin)
+  kNoSpace,          // the disk is full (ENOSPC)
+  kCorrupt,          // stored bytes are not what was written
+  kConstraint,       // a CHECK, UNIQUE or NOT NULL was violated; the statement had no effect
+  kStopped,          // the engine no longer accepts work, for a reason that it gave before
+  kUnsupported,      // this engine or platform does not have it
+};
+
+// The name of a code as people see it, for example "not found".
+std::string_view to_string(ErrorCode code);
+
+// An error: a code and a sentence. The sentence lives behind a pointer so that a successful Result stays small: results
+// are returned on the path of every simulated read.
+class [[nodiscard]] Error {
+ public:
+  Error(ErrorCode code, std::string context) : code_(code), context_(std::make_shared<const std::string>(std::move(context))) {}
+
+  ErrorCode code() const { return code_; }
+  const std::string& context() const { return *context_; }
+
+  // "corrupt: data page 3: checksum 12 does not match".
+  std::string message() const;
+
+  // The same error with "where: " put before its context.
+  Error within(std::string_view where) const;
+
+ private:
+  ErrorCode code_;
+  std::shared_ptr<const std::string> context_;
+};
+
+template <class T>
+using Result = boost::outcome_v2::basic_result<T, Error, boost::outcome_v2::policy::terminate>;
+
+using boost::outcome_v2::success;
+
+}  // namespace powercut
+
+#define POWERCUT_CONCAT_IMPL(a, b) a##b
+#define POWERCUT_CONCAT(a, b) POWERCUT_CONCAT_IMPL(a, b)
+#define POWERCUT_TRY_IMPL(result, declaration, ...)       \
+  auto result = (__VA_ARGS__);                            \
+  if (!result.has_value()) [[unlikely]]                   \
+    return std::move(result).assume_error();              \
+  declaration = std::move(result).assume_value()
+
+// POWERCUT_TRY(auto n, f()): n is the value of f(), or the enclosing function returns f()'s error.
+#define POWERCUT_TRY(declaration, ...) POWERCUT_TRY_IMPL(POWERCUT_CONCAT(powercut_result_, __COUNTER__), declaration, __VA_ARGS__)
+
+// POWERCUT_TRYV(f()): the same for a Result<void>.
+#define POWERCUT_TRYV(...)                                                      \
+  do {                                                                          \
+    auto powercut_result = (__VA_ARGS__);                                       \
+    if (!powercut_result.has_value()) [[unlikely]]                              \
+      return std::move(powercut_result).assume_error();                         \
+  } while (false)
