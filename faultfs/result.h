@@ -34,6 +34,7 @@ std::string_view to_string(ErrorCode code);
 // are returned on the path of every simulated read.
 class [[nodiscard]] Error {
  public:
+  Error() = default;  // only for the storage of results
   Error(ErrorCode code, std::string context) : code_(code), context_(std::make_shared<const std::string>(std::move(context))) {}
 
   ErrorCode code() const { return code_; }
@@ -46,7 +47,7 @@ class [[nodiscard]] Error {
   Error within(std::string_view where) const;
 
  private:
-  ErrorCode code_;
+  ErrorCode code_ = ErrorCode::kIo;
   std::shared_ptr<const std::string> context_;
 };
 

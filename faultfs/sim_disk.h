@@ -44,6 +44,8 @@ struct Resolution {
   std::uint32_t survivor = 0;  // the operation that wrote the surviving one (0: what was there before, or nothing)
   bool garbage = false;        // neither: garbage
   std::uint64_t value = 0;     // kSize: bytes; kName: the inode, 0 for none
+  std::uint32_t options = 0;   // how many values were possible
+  std::uint32_t level = 0;     // whose write survived: 0 the disk that crashed, 1 the one that it was booted from, …
 };
 
 // A write that a crash now may undo, for explanation.
@@ -111,19 +113,20 @@ class SimDisk {
  private:
   struct Name {
     std::string name;
-    VersionIndex newest = 0;
+    VersionIndex newest = kNone;
   };
 
   struct Node {
-    bool known = false;  // on a booted disk: something here differs from, or was resolved of, the disk below
+    bool known = false;  // something here differs from, or was resolved of, the disk below
     bool is_directory = false;
-    bool tail_clean = true;  // no bytes lie beyond the size in its last atom, nor in atoms after it
-    VersionIndex size = 0;   // newest
+    bool tail_clean = false;  // on a booted disk: what lies beyond the surviving size was cleared
+    VersionIndex size = kNone;
     std::uint32_t data_domain = 0;
     std::uint32_t size_domain = 0;
+    Event resized;                       // the last truncation or allocation in the journal
     std::vector<VersionIndex> atoms;     // newest, by atom
-    std::vector<std::uint32_t> touched;  // atoms with a version here, in the order of their first
-    std::vector<std::uint32_t> pending;  // atoms whose newest version here is not durable
+    std::vector<std::uint32_t> touched;  // atoms that have an entry here, in the order of their first
+    std::vector<std::uint32_t> pending;  // atoms whose newest version is not durable
     std::vector<Name> names;             // sorted
     void clear();
   };
@@ -145,11 +148,17 @@ class SimDisk {
     std::uint32_t hi = 0;
   };
 
+  // A value that a chain may have after the crash. It has it if every newer version is out and one of the versions
+  // first..last, which have equal values, is in.
   struct Candidate {
     std::uint64_t value = 0;
     const Version* version = nullptr;  // null: nothing was ever written, or garbage
     std::uint32_t level = 0;           // whose version it is: 0 for the disk just below
     bool garbage = false;
+  };
+  struct CandidateGroup {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
   };
 
   // Identifies a chain in every disk of the stack.
@@ -171,36 +180,35 @@ class SimDisk {
   std::uint32_t new_domain();
   Event next_event(std::uint32_t domain);
   Event metadata_event();
-  Event group_event();  // metadata with several effects in one step
-  bool survives_any_crash(const Event& event) const;
-  bool settled(const Version& version) const;
-  void raise_durable(std::uint32_t domain);
-
-  const byte* atom(Node& node, InodeId inode, std::uint32_t index);
-  void put_atom(Node& node, std::uint32_t index, const Version& version);
-  void put_size(Node& node, std::uint64_t bytes, Event tie, Event floor, bool durable = false);
-  void put_name(InodeId directory, std::string_view name, InodeId target, Event tie, bool durable = false);
-  void write_atom(Node& node, InodeId inode, std::uint32_t index, std::uint32_t begin, std::span<const byte> bytes, Event tie,
-                  Event floor);
-  void clean_tail(Node& node, InodeId inode, std::uint64_t size);
+  Event group_event();  // a change with several effects in one step
   Event extension_event(Node& node);
-  void settle_names(Node& directory, InodeId only_target);
-  void settle_all_metadata();
+  void make_durable(VersionIndex index);
+
+  const byte* atom(Node& node, InodeId inode, std::uint64_t index);
+  bool has_content(InodeId inode, std::uint64_t index) const;
+  void entry(Node& node, std::uint64_t index, VersionIndex newest);
+  void put_atom(Node& node, std::uint64_t index, Version version);
+  void put_size(Node& node, std::uint64_t bytes, Event tie, bool durable = false);
+  void put_name(Node& directory, std::string_view name, InodeId target, Event tie, bool durable = false);
+  void clean_tail(Node& node, InodeId inode, std::uint64_t size);
+  void order_rename_after_data(InodeId file, Event rename);
   const byte* zeros() const { return zeros_.data(); }
 
   // sim_disk_boot.cpp
   bool covers(InodeId file, std::uint64_t end);
-  bool settled_value(const ChainId& chain, std::uint64_t& value) const;
-  void collect(const ChainId& chain, std::uint32_t level, std::vector<Candidate>& out) const;
-  std::uint64_t durable_size(InodeId file) const;
   std::uint64_t resolve(const ChainId& chain);
-  bool feasible(const Candidate& candidate) const;
-  bool forced(const Candidate& candidate) const;
+  bool settled_value(const ChainId& chain, std::uint64_t& value) const;
+  void collect(const ChainId& chain, std::vector<Candidate>& out) const;
+  void group(ChainKind kind);
+  bool may_be_garbage(const ChainId& chain, std::uint32_t level) const;
+  std::uint64_t durable_size(InodeId file) const;
+  bool feasible(std::uint32_t level, const Version& version) const;
+  bool forced(std::uint32_t level, const Version& version) const;
   void mark_in(std::uint32_t level, const Event& event);
   void mark_out(std::uint32_t level, const Event& event);
-  bool same(ChainKind kind, const Candidate& a, const Candidate& b) const;
+  bool same_value(ChainKind kind, const Candidate& a, const Candidate& b) const;
   const SimDisk& below(std::uint32_t level) const;
-  const byte* garbage_atom(InodeId file, std::uint64_t index);
+  const byte* garbage_atom(const ChainId& chain);
 
   PersistenceModel model_;
   const SimDisk* base_ = nullptr;
@@ -211,12 +219,13 @@ class SimDisk {
   VersionStore versions_;
   std::vector<Node> nodes_;  // by inode
   std::vector<InodeId> known_;
-  std::size_t inode_count_ = 0;
+  InodeId last_inode_ = 0;
   std::vector<Domain> domains_;            // [0] unused; [1] the journal, or everything
   std::vector<Requirement> requirements_;  // between this disk's events
-  std::vector<std::vector<Cut>> cuts_;     // of the disks below, nearest first
-  std::vector<Candidate> candidates_;      // scratch
-  std::vector<std::uint32_t> options_;     // scratch
+  std::uint32_t depth_ = 0;                // disks below
+  std::vector<std::vector<Cut>> cuts_;     // of the disks below, nearest first; depth_ of them are in use
+  std::vector<Candidate> candidates_;      // scratch of resolve()
+  std::vector<CandidateGroup> groups_;     // scratch of resolve()
   std::vector<byte> zeros_;
 };
 

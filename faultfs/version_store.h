@@ -17,13 +17,15 @@ struct Event {
   std::uint32_t position = 0;
 };
 
-using VersionIndex = std::uint32_t;  // 0: none in this store
+using VersionIndex = std::uint32_t;
+inline constexpr VersionIndex kNone = 0;  // nothing in this store: whatever the disk below holds
+inline constexpr VersionIndex kHole = 1;  // nothing was ever written here, whatever the disk below holds
 
 struct Version {
   // An atom's bytes (a pointer), a size in bytes, or the inode that a name stands for (0: none).
   std::uint64_t value = 0;
-  // The next older version in the same store; 0: whatever the disk below holds.
-  VersionIndex below = 0;
+  // The next older version in the same store, kNone or kHole.
+  VersionIndex below = kNone;
   // The number of the operation that made it (0: it was there at boot).
   std::uint32_t operation = 0;
   Event tie;    // if its domain is not 0: this version survives exactly if the event does
@@ -43,7 +45,7 @@ class VersionStore {
       atom_bytes_ = atom_bytes;
     }
     versions_.clear();
-    versions_.emplace_back();  // index 0 means none
+    versions_.resize(2);  // kNone and kHole
     free_versions_.clear();
     free_atoms_.clear();
     next_slab_ = 0;
@@ -86,9 +88,9 @@ class VersionStore {
   void settle(VersionIndex index) {
     VersionIndex below = versions_[index].below;
     versions_[index].durable = true;
-    versions_[index].below = 0;
-    while (below != 0) {
-      Version& dead = versions_[below];
+    versions_[index].below = kNone;
+    while (below > kHole) {
+      const Version& dead = versions_[below];
       if (dead.owns_bytes) free_atoms_.push_back(reinterpret_cast<byte*>(dead.value));
       free_versions_.push_back(below);
       below = dead.below;

@@ -1,0 +1,250 @@
+// The crashed half of the simulated disk: which values of a chain are still possible, and what an answer implies.
+#include "faultfs/sim_disk.h"
+
+#include "faultfs/assert.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace powercut::faultfs {
+
+void SimDisk::boot(const SimDisk& crashed, Choices& choices) {
+  POWERCUT_ASSERT(&crashed != this, "a disk cannot be booted from itself");
+  if (model_ != crashed.model_) model_ = crashed.model_;
+  clear();
+  base_ = &crashed;
+  choices_ = &choices;
+  last_inode_ = crashed.last_inode_;
+  depth_ = crashed.depth_ + 1;
+  if (cuts_.size() < depth_) cuts_.resize(depth_);
+  for (std::uint32_t level = 1; level < depth_; ++level) cuts_[level] = crashed.cuts_[level - 1];
+  cuts_[0].clear();
+  for (const Domain& domain : crashed.domains_) cuts_[0].push_back({domain.durable, domain.count});
+  for (const Requirement& requirement : crashed.requirements_) {
+    if (requirement.a.position < cuts_[0][requirement.a.domain].lo) mark_in(0, requirement.b);
+  }
+}
+
+const SimDisk& SimDisk::below(std::uint32_t level) const {
+  const SimDisk* disk = base_;
+  for (; level > 0; --level) disk = disk->base_;
+  return *disk;
+}
+
+bool SimDisk::feasible(std::uint32_t level, const Version& version) const {
+  return version.tie.domain == 0 || version.tie.position < cuts_[level][version.tie.domain].hi;
+}
+
+bool SimDisk::forced(std::uint32_t level, const Version& version) const {
+  return version.durable || (version.tie.domain != 0 && version.tie.position < cuts_[level][version.tie.domain].lo) ||
+         (version.floor.domain != 0 && version.floor.position < cuts_[level][version.floor.domain].lo);
+}
+
+// Prefixes of domains tied by implications form a lattice, so keeping each interval consistent with its neighbours is
+// enough: every value left in one interval is part of a whole solution.
+void SimDisk::mark_in(std::uint32_t level, const Event& event) {
+  Cut& cut = cuts_[level][event.domain];
+  if (cut.lo > event.position) return;
+  cut.lo = event.position + 1;
+  POWERCUT_ASSERT(cut.lo <= cut.hi, "an event cannot both survive and be lost");
+  for (const Requirement& requirement : below(level).requirements_) {
+    if (requirement.a.domain == event.domain && requirement.a.position < cuts_[level][event.domain].lo) mark_in(level, requirement.b);
+  }
+}
+
+void SimDisk::mark_out(std::uint32_t level, const Event& event) {
+  Cut& cut = cuts_[level][event.domain];
+  if (cut.hi <= event.position) return;
+  cut.hi = event.position;
+  POWERCUT_ASSERT(cut.lo <= cut.hi, "an event cannot both survive and be lost");
+  for (const Requirement& requirement : below(level).requirements_) {
+    if (requirement.b.domain == event.domain && requirement.b.position >= cuts_[level][event.domain].hi) mark_out(level, requirement.a);
+  }
+}
+
+std::uint64_t SimDisk::durable_size(InodeId file) const {
+  for (const SimDisk* disk = this; disk != nullptr; disk = disk->base_) {
+    const Node* found = disk->find_node(file);
+    for (VersionIndex index = found == nullptr ? kNone : found->size; index > kHole; index = disk->versions_[index].below) {
+      const Version& version = disk->versions_[index];
+      const bool by_event = version.tie.domain != 0 && version.tie.position < disk->domains_[version.tie.domain].durable;
+      if (version.durable || by_event) return version.value;
+    }
+  }
+  return 0;
+}
+
+// Whether the atom may be garbage although nothing in flight was: it came inside the size without being written.
+bool SimDisk::may_be_garbage(const ChainId& chain, std::uint32_t level) const {
+  if (chain.kind != ChainKind::kAtom || !model_.unwritten_garbage) return false;
+  for (std::uint32_t at = 0; at <= level && at < depth_; ++at) {
+    if (chain.index * model_.atom_bytes >= below(at).durable_size(chain.inode)) return true;
+  }
+  return false;
+}
+
+// The chain's value if only one is possible and no question needs to be asked. The path of nearly every read.
+bool SimDisk::settled_value(const ChainId& chain, std::uint64_t& value) const {
+  const SimDisk* disk = base_;
+  for (std::uint32_t level = 0; level < depth_; ++level, disk = disk->base_) {
+    const VersionIndex newest = disk->newest_of(chain);
+    if (newest == kNone) continue;
+    if (newest == kHole) {
+      if (may_be_garbage(chain, level)) return false;
+      break;
+    }
+    const Version& version = disk->versions_[newest];
+    if (!forced(level, version)) return false;
+    value = version.value;
+    return true;
+  }
+  if (disk == nullptr && may_be_garbage(chain, depth_ - 1)) return false;
+  value = chain.kind == ChainKind::kAtom ? reinterpret_cast<std::uint64_t>(zeros()) : 0;
+  return true;
+}
+
+void SimDisk::collect(const ChainId& chain, std::vector<Candidate>& out) const {
+  out.clear();
+  bool in_flight = false;
+  const SimDisk* disk = base_;
+  std::uint32_t level = 0;
+  for (; level < depth_; ++level, disk = disk->base_) {
+    VersionIndex index = disk->newest_of(chain);
+    for (; index > kHole; index = disk->versions_[index].below) {
+      const Version& version = disk->versions_[index];
+      if (!feasible(level, version)) continue;
+      out.push_back({version.value, &version, level, false});
+      if (forced(level, version)) break;
+      in_flight = in_flight || !version.durable;
+    }
+    if (index != kNone) {
+      if (index > kHole) {
+        if (in_flight && model_.in_flight_garbage && chain.kind == ChainKind::kAtom) out.push_back({0, nullptr, level, true});
+        return;
+      }
+      break;
+    }
+  }
+  const std::uint32_t bottom = std::min(level, depth_ - 1);
+  out.push_back({chain.kind == ChainKind::kAtom ? reinterpret_cast<std::uint64_t>(zeros()) : 0, nullptr, bottom, false});
+  if ((in_flight && model_.in_flight_garbage && chain.kind == ChainKind::kAtom) || may_be_garbage(chain, bottom)) {
+    out.push_back({0, nullptr, bottom, true});
+  }
+}
+
+bool SimDisk::same_value(ChainKind kind, const Candidate& a, const Candidate& b) const {
+  if (a.garbage || b.garbage) return false;
+  if (a.value == b.value) return true;
+  return kind == ChainKind::kAtom && std::memcmp(reinterpret_cast<const byte*>(a.value), reinterpret_cast<const byte*>(b.value),
+                                                 model_.atom_bytes) == 0;
+}
+
+// Puts candidates of equal value into one group where that loses no state: neighbours, unless their survival hangs on
+// different domains; and, where nothing in the chain hangs on anything, wherever they are.
+void SimDisk::group(ChainKind kind) {
+  groups_.clear();
+  const auto free = [](const Candidate& candidate) {
+    return candidate.version == nullptr || (candidate.version->tie.domain == 0 && candidate.version->floor.domain == 0);
+  };
+  const auto joins = [&](const Candidate& newer, const Candidate& older) {
+    if (newer.version == nullptr || older.version == nullptr) return true;
+    const auto a = newer.version->tie.domain;
+    const auto b = older.version->tie.domain;
+    return a == 0 || b == 0 || (a == b && newer.level == older.level);
+  };
+  bool all_free = true;
+  for (std::uint32_t at = 0; at < candidates_.size(); ++at) {
+    all_free = all_free && free(candidates_[at]);
+    if (!groups_.empty() && same_value(kind, candidates_[groups_.back().first], candidates_[at]) &&
+        joins(candidates_[at - 1], candidates_[at])) {
+      groups_.back().last = at;
+      continue;
+    }
+    const bool seen = all_free && std::any_of(groups_.begin(), groups_.end(), [&](const CandidateGroup& known) {
+                        return same_value(kind, candidates_[known.first], candidates_[at]);
+                      });
+    if (!seen) groups_.push_back({at, at});
+  }
+}
+
+std::uint64_t SimDisk::resolve(const ChainId& chain) {
+  std::uint64_t value = 0;
+  if (settled_value(chain, value)) return value;
+  collect(chain, candidates_);
+  group(chain.kind);
+  static constexpr std::string_view kQuestion[] = {"atom", "size", "name"};
+  const auto picked = choices_->pick(static_cast<std::uint32_t>(groups_.size()),
+                                     {kQuestion[static_cast<std::size_t>(chain.kind)], chain.inode, chain.index});
+  const CandidateGroup chosen = groups_[picked];
+  for (std::uint32_t at = 0; at < chosen.first; ++at) {
+    const Version* lost = candidates_[at].version;
+    if (lost == nullptr) continue;
+    if (lost->tie.domain != 0) mark_out(candidates_[at].level, lost->tie);
+    if (lost->floor.domain != 0) mark_out(candidates_[at].level, lost->floor);
+  }
+  // One of the group's versions is in. If one is free nothing follows; if all hang on one domain, the oldest is in.
+  bool all_tied = true;
+  for (std::uint32_t at = chosen.first; at <= chosen.last; ++at) {
+    all_tied = all_tied && candidates_[at].version != nullptr && candidates_[at].version->tie.domain != 0;
+  }
+  if (all_tied) mark_in(candidates_[chosen.last].level, candidates_[chosen.last].version->tie);
+
+  const Candidate survivor = candidates_[chosen.first];
+  value = survivor.garbage ? reinterpret_cast<std::uint64_t>(garbage_atom(chain)) : survivor.value;
+  Version kept;
+  kept.value = value;
+  kept.owns_bytes = survivor.garbage;
+  kept.durable = true;
+  Node& here = node(chain.inode);
+  switch (chain.kind) {
+    case ChainKind::kAtom:
+      entry(here, chain.index, versions_.add(kept));
+      break;
+    case ChainKind::kSize:
+      here.size = versions_.add(kept);
+      break;
+    case ChainKind::kName:
+      put_name(here, chain.name, static_cast<InodeId>(value), {}, true);
+      break;
+  }
+  if (observer_) {
+    Resolution told;
+    told.kind = chain.kind;
+    told.inode = chain.inode;
+    told.index = chain.index;
+    told.name = chain.name;
+    told.newest = candidates_.front().version == nullptr ? 0 : candidates_.front().version->operation;
+    told.survivor = survivor.version == nullptr ? 0 : survivor.version->operation;
+    told.garbage = survivor.garbage;
+    told.value = chain.kind == ChainKind::kAtom ? 0 : value;
+    told.options = static_cast<std::uint32_t>(groups_.size());
+    told.level = survivor.level;
+    observer_(told);
+  }
+  return value;
+}
+
+// Whether bytes up to `end` lie inside the size whatever survived, so that the size need not be asked.
+bool SimDisk::covers(InodeId file, std::uint64_t end) {
+  const Node* found = find_node(file);
+  if (found != nullptr && found->size != kNone) return end <= versions_[found->size].value;
+  if (base_ == nullptr) return end == 0;
+  const ChainId chain{ChainKind::kSize, file};
+  std::uint64_t smallest = 0;
+  if (!settled_value(chain, smallest)) {
+    collect(chain, candidates_);
+    smallest = std::numeric_limits<std::uint64_t>::max();
+    for (const Candidate& candidate : candidates_) smallest = std::min(smallest, candidate.value);
+  }
+  return end <= smallest;
+}
+
+// The same garbage in the same place, whoever asks: nothing of it is a choice.
+const byte* SimDisk::garbage_atom(const ChainId& chain) {
+  byte* const atom = versions_.new_atom();
+  Random random(combine(chain.inode, chain.index));
+  for (std::size_t at = 0; at < model_.atom_bytes; at += sizeof(std::uint64_t)) store(atom + at, random.next());
+  return atom;
+}
+
+}  // namespace powercut::faultfs
