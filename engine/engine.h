@@ -98,7 +98,7 @@ enum class Guarantee : unsigned char {
 using Narrator = std::function<void(std::string_view phase, std::string_view line)>;
 
 // An engine with its options fixed. It may keep memory from one open() to the next; databases must be destroyed before
-// it, and at most two of its databases are open at any time.
+// it. Several of its databases may be open at a time (on different file systems), each in one thread: the same one.
 class Engine {
  public:
   virtual ~Engine() = default;

@@ -11,9 +11,11 @@ void RandomChoices::reset(std::uint64_t seed) {
   picks_.clear();
 }
 
-std::uint32_t RandomChoices::choose(std::uint32_t n, const ChoiceLabel& /*label*/) {
+std::uint32_t RandomChoices::choose(std::uint32_t n, const ChoiceLabel& label) {
   std::uint32_t picked = 0;
-  if (random_.below(64) >= benign_of_64_) {
+  if (label.fair) {
+    picked = random_.below(n);
+  } else if (random_.below(64) >= benign_of_64_) {
     picked = prefer_oldest_ ? n - 1 : 1 + random_.below(n - 1);
   }
   picks_.push_back(picked);

@@ -19,6 +19,7 @@ struct ChoiceLabel {
   std::string_view what;
   std::uint64_t first = 0;
   std::uint64_t second = 0;
+  bool fair = false;  // every option is as likely as every other, whatever the list leans to
 };
 
 class Choices {
@@ -37,6 +38,7 @@ class Choices {
 // Uniform picks alone find little: most failures need almost everything kept and one write lost, or the reverse. So the
 // seed also draws a leaning for the whole list: the probability that a pick is benign is one of 1/2, 7/8, 63/64, 1/8;
 // what is not benign is uniform over the rest, except that with the last leaning it is the last option (the oldest).
+// A fair question is answered uniformly.
 class RandomChoices final : public Choices {
  public:
   explicit RandomChoices(std::uint64_t seed) { reset(seed); }

@@ -1,0 +1,65 @@
+// What a workload does: steps, each a whole transaction, a checkpoint or a reopening of the database, and the operations
+// inside a transaction. Plain data: generated, shrunk, written to case files and interpreted (session_driver.h).
+#pragma once
+
+#include "engine/engine.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace powercut::properties {
+
+enum class OperationKind : unsigned char {
+  kTransfer,     // bank: moves amount from row a to row b; fails if a would fall below zero
+  kInsert,       // row a
+  kUpdate,       // row a
+  kPut,          // row a
+  kErase,        // row a
+  kGet,          // row a
+  kScan,         // rows a <= key < b
+  kSavepoint,    // number a
+  kRollbackTo,   // number a
+  kRelease,      // number a
+  kCreateTable,  // the table
+  kDropTable,    // the table
+};
+
+// The numbers mean what the kind says. `table` counts the workload's tables (0 holds the markers). `amount` determines
+// the row that is written, see Workload::row.
+struct Operation {
+  OperationKind kind = OperationKind::kGet;
+  std::uint32_t table = 1;
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  std::int64_t amount = 0;
+
+  friend bool operator==(const Operation&, const Operation&) = default;
+};
+
+enum class StepKind : unsigned char {
+  kSetUp,        // the first transaction: makes the workload's tables and `count` rows
+  kTransaction,  // the operations, then commit or rollback
+  kCheckpoint,
+  kReopen,       // a clean shutdown, then open
+};
+
+struct Step {
+  StepKind kind = StepKind::kTransaction;
+  bool commit = true;
+  std::uint32_t count = 0;
+  std::vector<Operation> operations;
+
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
+using Steps = std::vector<Step>;
+
+// The names that case files use, for example "transfer".
+std::string_view to_string(OperationKind kind);
+std::string_view to_string(StepKind kind);
+// kInvalidArgument with the names there are.
+Result<OperationKind> operation_kind(std::string_view name);
+Result<StepKind> step_kind(std::string_view name);
+
+}  // namespace powercut::properties

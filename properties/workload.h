@@ -1,0 +1,95 @@
+// Workloads: which tables there are, how steps are generated from a seed, and what always holds.
+//
+// A workload is a rapidcheck generator of steps: gen(rc::Random(seed), size) gives the case of that seed, and its
+// Shrinkable the simpler ones. The generators below draw from faultfs' own Random, seeded from rapidcheck's, so that the
+// same seed gives the same case with every compiler.
+#pragma once
+
+#include "engine/engine.h"
+#include "faultfs/random.h"
+#include "properties/model.h"
+#include "properties/step.h"
+
+#include <rapidcheck/Gen.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::properties {
+
+// Running totals over the rows of a recovered database. Reused from one recovery to the next.
+struct Tally {
+  std::int64_t total = 0;
+  std::uint32_t rows = 0;
+  std::vector<std::uint64_t> seen;
+  std::string broken;
+
+  void reset() {
+    total = 0;
+    rows = 0;
+    seen.clear();
+    broken.clear();
+  }
+};
+
+class Workload {
+ public:
+  virtual ~Workload() = default;
+
+  virtual std::string_view name() const = 0;
+  virtual std::string_view summary() const = 0;
+
+  // Table 0 is always the markers: every transaction that changes something writes a row with its own number.
+  std::span<const engine::TableSchema> tables() const { return tables_; }
+
+  // Whether the table is made by the first transaction (the others come and go by operations).
+  virtual bool made_at_set_up(std::uint32_t table) const = 0;
+  // The first transaction inserts rows 0..count of table 1; this is the amount of each.
+  virtual std::int64_t set_up_amount(std::uint32_t row) const = 0;
+  // The number of rows that a case of this size starts with.
+  virtual std::uint32_t draw_count(Random& random) const = 0;
+
+  // The key of row a, and the row that `amount` determines. Reuses the string.
+  static void key(std::uint32_t a, std::string& out);
+  virtual void row(std::uint32_t table, std::uint32_t a, std::int64_t amount, std::string& out) const = 0;
+
+  // One step after the first. `count` is that of the set-up step.
+  virtual Step draw_step(Random& random, std::uint32_t count) const = 0;
+
+  // What always holds: every recovered row is tallied, in key order within its table, then the end is judged. Either
+  // says what is broken in tally.broken. `set_up` and `count` are of the set-up step.
+  virtual void tally_row(Tally& tally, std::uint32_t table, std::string_view key, std::string_view row) const = 0;
+  virtual void tally_end(Tally& tally, bool set_up, std::uint32_t count) const = 0;
+
+ protected:
+  explicit Workload(std::vector<engine::TableSchema> tables) : tables_(std::move(tables)) {}
+
+ private:
+  std::vector<engine::TableSchema> tables_;
+};
+
+// bank, kv and savepoints. They live as long as the program.
+std::span<const Workload* const> workloads();
+
+// kInvalidArgument with the names there are.
+Result<const Workload*> find_workload(std::string_view name);
+
+// The generator of a workload's cases: a set-up, then 1 to `most` steps.
+rc::Gen<Steps> steps_of(const Workload& workload, std::uint32_t most);
+
+// The case of a seed.
+rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, std::uint32_t most);
+
+// The marker table's schema, the first of every workload.
+engine::TableSchema marker_schema();
+// The key of a transaction's marker; markers sort by transaction. Reuses the string.
+void marker_key(std::uint64_t transaction, std::string& out);
+
+// One operation as people read it, for example "transfer 50 from accounts[3] to accounts[7]".
+std::string describe(const Workload& workload, const Operation& operation);
+std::string describe(const Workload& workload, const Step& step);
+
+}  // namespace powercut::properties
