@@ -1,0 +1,165 @@
+#include "engine/ledger/log_reader.h"
+
+#include "faultfs/hash.h"
+
+#include <algorithm>
+#include <array>
+
+namespace powercut::ledger {
+namespace {
+constexpr std::uint64_t kSegmentMagic = 0x676d6553474f4c50ULL;  // "PLOGSegm"
+constexpr std::string_view kPrefix = "log-";
+constexpr std::string_view kDigits = "0123456789abcdef";
+}  // namespace
+
+std::string segment_name(std::uint64_t segment) {
+  std::string name(kPrefix);
+  for (int shift = 28; shift >= 0; shift -= 4) name += kDigits[(segment >> static_cast<unsigned>(shift)) & 15U];
+  return name;
+}
+
+std::uint64_t segment_of_name(std::string_view name) {
+  if (name.size() != kPrefix.size() + 8 || !name.starts_with(kPrefix)) return 0;
+  std::uint64_t segment = 0;
+  for (const char digit : name.substr(kPrefix.size())) {
+    const auto value = kDigits.find(digit);
+    if (value == std::string_view::npos) return 0;
+    segment = segment << 4U | value;
+  }
+  return segment;
+}
+
+void encode_segment_header(std::span<byte> header, std::uint64_t database_id, std::uint64_t segment, std::uint32_t segment_bytes) {
+  store(header.data(), kSegmentMagic);
+  store(header.data() + 8, database_id);
+  store(header.data() + 16, segment);
+  store(header.data() + 24, segment_bytes);
+  store(header.data() + 28, crc32c(~0U, header.first(28)));
+}
+
+std::string_view check_segment_header(std::span<const byte> header, std::uint64_t database_id, std::uint64_t segment,
+                                      std::uint32_t segment_bytes) {
+  if (load<std::uint64_t>(header.data()) != kSegmentMagic) return "no segment header";
+  if (load<std::uint32_t>(header.data() + 28) != crc32c(~0U, header.first(28))) return "the segment header's checksum does not match";
+  if (load<std::uint64_t>(header.data() + 8) != database_id) return "the segment belongs to another database";
+  if (load<std::uint64_t>(header.data() + 16) != segment) return "the segment is a recycled one whose header was not rewritten";
+  if (load<std::uint32_t>(header.data() + 24) != segment_bytes) return "the segment has another size";
+  return {};
+}
+
+void LogReader::start(const ControlRecord& control, Lsn at) {
+  control_ = control;
+  position_ = at;
+  epoch_ = 0;
+  segment_ = 0;
+  why_ended_ = {};
+}
+
+Result<bool> LogReader::use_segment(std::uint64_t segment) {
+  if (segment_ == segment) return true;
+  segment_ = 0;
+  auto opened = files_.open(directory_ + "/" + segment_name(segment), faultfs::OpenMode::kRead);
+  if (opened.has_error()) {
+    if (opened.error().code() != ErrorCode::kNotFound) return opened.error();
+    why_ended_ = "the next segment does not exist";
+    return false;
+  }
+  file_ = std::move(opened).value();
+  loaded_begin_ = 0;
+  loaded_end_ = 0;
+  if (buffer_.size() < control_.segment_bytes) buffer_.resize(control_.segment_bytes);
+  std::array<byte, kSegmentHeaderBytes> header{};
+  POWERCUT_TRY(const std::size_t got, read_full(*file_, 0, header));
+  why_ended_ = got < header.size() ? std::string_view("the segment is shorter than its header")
+                                   : check_segment_header(header, control_.database_id, segment, control_.segment_bytes);
+  if (!why_ended_.empty()) return false;
+  segment_ = segment;
+  return true;
+}
+
+Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
+  if (begin < loaded_begin_ || begin > loaded_end_) {
+    // A jump: start again from the piece that holds it.
+    const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
+    loaded_begin_ = begin / piece * piece;
+    loaded_end_ = loaded_begin_;
+  }
+  while (loaded_end_ < end) {
+    const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
+    const std::size_t until = std::min<std::size_t>((loaded_end_ / piece + 1) * piece, control_.segment_bytes);
+    POWERCUT_TRY(const std::size_t got, file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
+    if (got == 0) return false;
+    loaded_end_ += got;
+  }
+  return true;
+}
+
+Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
+  if (offset + kRecordHeaderBytes > control_.segment_bytes) {
+    why_ended_ = "no record fits before the end of the segment";
+    return false;
+  }
+  POWERCUT_TRY(const bool has_header, ensure(offset, offset + kRecordHeaderBytes));
+  why_ended_ = "the segment file is cut short";
+  if (!has_header) return false;
+  record.header = decode_header(std::span(buffer_).subspan(offset, kRecordHeaderBytes));
+  const RecordHeader& header = record.header;
+  why_ended_ = "no record";
+  if (header.length < kRecordHeaderBytes || header.length > control_.segment_bytes - offset) return false;
+  if (header.type < RecordType::kPad || header.type > RecordType::kCheckpointEnd) return false;
+  const bool pad = header.type == RecordType::kPad;
+  POWERCUT_TRY(const bool has_body, ensure(offset, offset + (pad ? kRecordHeaderBytes : header.length)));
+  why_ended_ = "the segment file is cut short";
+  if (!has_body) return false;
+  const auto bytes = std::span<const byte>(buffer_).subspan(offset, pad ? kRecordHeaderBytes : header.length);
+  const Lsn place = defects_.stale_records_accepted ? Lsn::kNone : record.lsn;
+  if (header.crc != record_checksum(bytes, control_.database_id, place) && !defects_.torn_record_accepted) {
+    why_ended_ = "the record's checksum does not match";
+    return false;
+  }
+  record.body = bytes.subspan(kRecordHeaderBytes);
+  return true;
+}
+
+Result<bool> LogReader::next(LogRecord& record) {
+  for (;;) {
+    std::uint64_t segment = raw(position_) / control_.segment_bytes;
+    std::size_t offset = raw(position_) % control_.segment_bytes;
+    if (offset == 0) offset = kSegmentHeaderBytes;
+    if (offset + kRecordHeaderBytes > control_.segment_bytes) {
+      ++segment;
+      offset = kSegmentHeaderBytes;
+    }
+    record.lsn = static_cast<Lsn>(segment * control_.segment_bytes + offset);
+    POWERCUT_TRY(const bool there, use_segment(segment));
+    if (!there) return false;
+    POWERCUT_TRY(const bool valid, decode(offset, record));
+    if (!valid) return false;
+    if (record.header.epoch < epoch_ || record.header.epoch > control_.epoch) {
+      why_ended_ = "the record is of another incarnation";
+      return false;
+    }
+    epoch_ = record.header.epoch;
+    position_ = record.lsn + record.header.length;
+    if (record.header.type != RecordType::kPad) return true;
+  }
+}
+
+Result<LogRecord> LogReader::at(Lsn lsn) {
+  LogRecord record;
+  record.lsn = lsn;
+  const std::uint64_t segment = raw(lsn) / control_.segment_bytes;
+  POWERCUT_TRY(const bool there, use_segment(segment));
+  bool valid = false;
+  if (there) {
+    POWERCUT_TRY(valid, decode(raw(lsn) % control_.segment_bytes, record));
+  }
+  if (!valid) {
+    return Error(ErrorCode::kCorrupt, directory_ + "/" + segment_name(segment) + ": byte " +
+                                          std::to_string(raw(lsn) % control_.segment_bytes) + ", LSN " + std::to_string(raw(lsn)) +
+                                          ": a record must be here, but: " + std::string(why_ended_));
+  }
+  return record;
+}
+
+}  // namespace powercut::ledger

@@ -1,0 +1,78 @@
+// Reads the log. A record counts only if its checksum fits its place, its database and its bytes, and its epoch is not
+// older than the one before it: the log ends before the first that does not.
+//
+// It reads no more of a segment than it needs, in pieces of the size that the file prefers, and survives any bytes. The
+// views that it gives stay valid until it moves to another segment.
+#pragma once
+
+#include "engine/ledger/control.h"
+#include "engine/ledger/log_record.h"
+#include "faultfs/file_system.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::ledger {
+
+// "log-" and eight hexadecimal digits.
+std::string segment_name(std::uint64_t segment);
+// The segment of that name; 0 if it is not one.
+std::uint64_t segment_of_name(std::string_view name);
+
+inline constexpr std::size_t kSegmentHeaderBytes = 32;
+void encode_segment_header(std::span<byte> header, std::uint64_t database_id, std::uint64_t segment, std::uint32_t segment_bytes);
+// Empty if it is the header of that segment; otherwise what is wrong.
+std::string_view check_segment_header(std::span<const byte> header, std::uint64_t database_id, std::uint64_t segment,
+                                      std::uint32_t segment_bytes);
+
+struct LogRecord {
+  Lsn lsn = Lsn::kNone;
+  RecordHeader header;
+  std::span<const byte> body;
+};
+
+class LogReader {
+ public:
+  // Bytes of the segment that is being read; recycled from one database to the next.
+  using Buffer = std::vector<byte>;
+
+  LogReader(faultfs::FileSystem& files, std::string directory, const Defects& defects, Buffer& buffer)
+      : files_(files), directory_(std::move(directory)), defects_(defects), buffer_(buffer) {}
+
+  // Starts at a record, or where one would be. `control` says what database it is.
+  void start(const ControlRecord& control, Lsn at);
+
+  // The next record; false at the end of the log, where position() is the end and why_ended() says how it looks. Pads
+  // are skipped. Errors are those of the file system.
+  Result<bool> next(LogRecord& record);
+  Lsn position() const { return position_; }
+  std::string_view why_ended() const { return why_ended_; }
+
+  // The record at a place that must hold one: kCorrupt otherwise. Does not move.
+  Result<LogRecord> at(Lsn lsn);
+
+ private:
+  Result<bool> use_segment(std::uint64_t segment);
+  // Makes bytes [begin, end) of the current segment available; false if the file ends before.
+  Result<bool> ensure(std::size_t begin, std::size_t end);
+  // The record at an offset of the current segment; false with the reason if there is none.
+  Result<bool> decode(std::size_t offset, LogRecord& record);
+
+  faultfs::FileSystem& files_;
+  std::string directory_;
+  const Defects& defects_;
+  Buffer& buffer_;
+  ControlRecord control_;
+  Lsn position_ = Lsn::kNone;
+  std::uint32_t epoch_ = 0;
+  std::string_view why_ended_;
+  std::uint64_t segment_ = 0;  // 0: none is open
+  std::unique_ptr<faultfs::File> file_;
+  std::size_t loaded_begin_ = 0;
+  std::size_t loaded_end_ = 0;
+};
+
+}  // namespace powercut::ledger

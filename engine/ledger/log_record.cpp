@@ -1,0 +1,247 @@
+#include "engine/ledger/log_record.h"
+
+#include "faultfs/hash.h"
+
+#include <algorithm>
+
+namespace powercut::ledger {
+namespace {
+
+// header: crc u32, length u32, epoch u32, type u8, zero u8, zero u16, txn u64, previous u64
+void put_header(ByteWriter& writer, RecordType type, TxnId txn, Lsn previous) {
+  writer.put(std::uint32_t{0});
+  writer.put(std::uint32_t{0});
+  writer.put(std::uint32_t{0});
+  writer.put(static_cast<std::uint8_t>(type));
+  writer.put(std::uint8_t{0});
+  writer.put(std::uint16_t{0});
+  writer.put(raw(txn));
+  writer.put(raw(previous));
+}
+
+void put_row_change(ByteWriter& writer, const RowChange& change) {
+  writer.put(static_cast<std::uint8_t>(change.action));
+  writer.put(std::uint8_t{0});
+  writer.put(change.slot);
+  writer.put(raw(change.tree));
+  writer.put(raw(change.page));
+  writer.put(static_cast<std::uint16_t>(change.key.size()));
+  writer.put(static_cast<std::uint16_t>(change.before.size()));
+  writer.put(static_cast<std::uint16_t>(change.after.size()));
+  writer.put_text(change.key);
+  writer.put_text(change.before);
+  writer.put_text(change.after);
+}
+
+Error broken(std::string_view what) { return {ErrorCode::kCorrupt, "log record: " + std::string(what)}; }
+
+}  // namespace
+
+std::string_view to_string(RecordType type) {
+  switch (type) {
+    case RecordType::kPad:
+      return "PAD";
+    case RecordType::kRow:
+      return "ROW";
+    case RecordType::kCompensation:
+      return "CLR";
+    case RecordType::kImages:
+      return "IMAGES";
+    case RecordType::kCommit:
+      return "COMMIT";
+    case RecordType::kRolledBack:
+      return "ROLLED BACK";
+    case RecordType::kCheckpointBegin:
+      return "CHECKPOINT BEGIN";
+    case RecordType::kCheckpointEnd:
+      return "CHECKPOINT END";
+  }
+  return "?";
+}
+
+std::string_view to_string(RowAction action) {
+  switch (action) {
+    case RowAction::kInsert:
+      return "INSERT";
+    case RowAction::kUpdate:
+      return "UPDATE";
+    case RowAction::kDelete:
+      return "DELETE";
+  }
+  return "?";
+}
+
+void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change) {
+  ByteWriter writer(out);
+  put_header(writer, RecordType::kRow, txn, previous);
+  put_row_change(writer, change);
+}
+
+void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change) {
+  ByteWriter writer(out);
+  put_header(writer, RecordType::kCompensation, txn, previous);
+  writer.put(raw(undo_next));
+  put_row_change(writer, change);
+}
+
+void encode_images(std::string& out, std::span<const Page> pages) {
+  ByteWriter writer(out);
+  put_header(writer, RecordType::kImages, TxnId::kNone, Lsn::kNone);
+  writer.put(static_cast<std::uint16_t>(pages.size()));
+  for (const Page& page : pages) {
+    writer.put(raw(page.id()));
+    writer.put(static_cast<std::uint16_t>(page.hole_begin()));
+    writer.put(static_cast<std::uint16_t>(page.hole_end()));
+    writer.put_text(as_text({page.data(), page.hole_begin()}));
+    writer.put_text(as_text({page.data() + page.hole_end(), kPageBytes - page.hole_end()}));
+  }
+}
+
+void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous) {
+  ByteWriter writer(out);
+  put_header(writer, type, txn, previous);
+}
+
+void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {
+  ByteWriter writer(out);
+  put_header(writer, RecordType::kCheckpointEnd, TxnId::kNone, Lsn::kNone);
+  writer.put(raw(checkpoint.begin));
+  writer.put(raw(checkpoint.next_txn));
+  writer.put(static_cast<std::uint32_t>(checkpoint.active.size()));
+  writer.put(static_cast<std::uint32_t>(checkpoint.dirty.size()));
+  for (const ActiveTxn& active : checkpoint.active) {
+    writer.put(raw(active.txn));
+    writer.put(raw(active.first));
+    writer.put(raw(active.last));
+    writer.put(raw(active.undo_next));
+  }
+  for (const DirtyPage& dirty : checkpoint.dirty) {
+    writer.put(raw(dirty.page));
+    writer.put(raw(dirty.rec_lsn));
+  }
+}
+
+std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place) {
+  const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ raw(place)));
+  // A pad's body is whatever the segment held before.
+  const bool pad = record[12] == static_cast<byte>(RecordType::kPad);
+  const std::size_t covered = pad ? kRecordHeaderBytes : record.size();
+  return crc32c(seed, record.subspan(sizeof(std::uint32_t), covered - sizeof(std::uint32_t)));
+}
+
+void seal(std::span<byte> record, std::uint32_t epoch, std::uint64_t database_id, Lsn place) {
+  store(record.data() + 4, static_cast<std::uint32_t>(record.size()));
+  store(record.data() + 8, epoch);
+  store(record.data(), record_checksum(record, database_id, place));
+}
+
+RecordHeader decode_header(std::span<const byte> record) {
+  ByteReader reader(record);
+  RecordHeader header;
+  header.crc = reader.get<std::uint32_t>();
+  header.length = reader.get<std::uint32_t>();
+  header.epoch = reader.get<std::uint32_t>();
+  header.type = static_cast<RecordType>(reader.get<std::uint8_t>());
+  reader.take(3);
+  header.txn = static_cast<TxnId>(reader.get<std::uint64_t>());
+  header.previous = static_cast<Lsn>(reader.get<std::uint64_t>());
+  return header;
+}
+
+Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body) {
+  ByteReader reader(body);
+  DecodedRow row;
+  if (type == RecordType::kCompensation) row.undo_next = static_cast<Lsn>(reader.get<std::uint64_t>());
+  RowChange& change = row.change;
+  change.action = static_cast<RowAction>(reader.get<std::uint8_t>());
+  reader.take(1);
+  change.slot = reader.get<std::uint16_t>();
+  change.tree = static_cast<PageId>(reader.get<std::uint32_t>());
+  change.page = static_cast<PageId>(reader.get<std::uint32_t>());
+  const auto key_bytes = reader.get<std::uint16_t>();
+  const auto before_bytes = reader.get<std::uint16_t>();
+  const auto after_bytes = reader.get<std::uint16_t>();
+  change.key = reader.take_text(key_bytes);
+  change.before = reader.take_text(before_bytes);
+  change.after = reader.take_text(after_bytes);
+  if (!reader.ok() || reader.remaining() != 0) return broken("a row change does not fill its record");
+  if (change.action < RowAction::kInsert || change.action > RowAction::kDelete) return broken("a row change of no known action");
+  return row;
+}
+
+Result<void> decode_images(std::span<const byte> body, std::vector<PageImage>& images) {
+  images.clear();
+  ByteReader reader(body);
+  const auto count = reader.get<std::uint16_t>();
+  for (std::size_t at = 0; at < count && reader.ok(); ++at) {
+    PageImage image;
+    image.page = static_cast<PageId>(reader.get<std::uint32_t>());
+    const auto hole_begin = reader.get<std::uint16_t>();
+    const auto hole_end = reader.get<std::uint16_t>();
+    if (hole_begin < kPageHeaderBytes || hole_begin > hole_end || hole_end > kPageBytes) return broken("a page image with a wrong hole");
+    image.head = reader.take(hole_begin);
+    image.tail = reader.take(kPageBytes - hole_end);
+    images.push_back(image);
+  }
+  if (!reader.ok() || reader.remaining() != 0) return broken("page images do not fill their record");
+  return success();
+}
+
+Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& checkpoint) {
+  checkpoint.active.clear();
+  checkpoint.dirty.clear();
+  ByteReader reader(body);
+  checkpoint.begin = static_cast<Lsn>(reader.get<std::uint64_t>());
+  checkpoint.next_txn = static_cast<TxnId>(reader.get<std::uint64_t>());
+  const auto active = reader.get<std::uint32_t>();
+  const auto dirty = reader.get<std::uint32_t>();
+  for (std::size_t at = 0; at < active && reader.ok(); ++at) {
+    ActiveTxn txn;
+    txn.txn = static_cast<TxnId>(reader.get<std::uint64_t>());
+    txn.first = static_cast<Lsn>(reader.get<std::uint64_t>());
+    txn.last = static_cast<Lsn>(reader.get<std::uint64_t>());
+    txn.undo_next = static_cast<Lsn>(reader.get<std::uint64_t>());
+    checkpoint.active.push_back(txn);
+  }
+  for (std::size_t at = 0; at < dirty && reader.ok(); ++at) {
+    DirtyPage page;
+    page.page = static_cast<PageId>(reader.get<std::uint32_t>());
+    page.rec_lsn = static_cast<Lsn>(reader.get<std::uint64_t>());
+    checkpoint.dirty.push_back(page);
+  }
+  if (!reader.ok() || reader.remaining() != 0) return broken("a checkpoint's tables do not fill their record");
+  return success();
+}
+
+Result<void> restore_image(const PageImage& image, Page& page) {
+  std::memcpy(page.data(), image.head.data(), image.head.size());
+  std::memset(page.data() + image.head.size(), 0, kPageBytes - image.head.size() - image.tail.size());
+  if (!image.tail.empty()) std::memcpy(page.data() + kPageBytes - image.tail.size(), image.tail.data(), image.tail.size());
+  if (!page.well_formed() || page.id() != image.page) return broken("the image of page " + std::to_string(raw(image.page)) + " is not a page");
+  return success();
+}
+
+Result<void> apply_row_change(const RowChange& change, Page& page) {
+  const auto cannot = [&](std::string_view why) {
+    return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the logged " +
+                                          std::string(to_string(change.action)) + " in slot " + std::to_string(change.slot) + ": " +
+                                          std::string(why));
+  };
+  if (page.type() != PageType::kLeaf) return cannot("it is not a leaf");
+  if (change.action == RowAction::kInsert) {
+    if (change.slot > page.count()) return cannot("it has too few slots");
+    if (Page::cell_bytes(change.key, change.after) > page.free_bytes()) return cannot("it is full");
+    page.insert(change.slot, change.key, change.after);
+    return success();
+  }
+  if (change.slot >= page.count()) return cannot("it has too few slots");
+  if (change.action == RowAction::kDelete) {
+    page.erase(change.slot);
+    return success();
+  }
+  if (change.after.size() > page.free_bytes() + page.value(change.slot).size()) return cannot("it is full");
+  page.replace(change.slot, change.after);
+  return success();
+}
+
+}  // namespace powercut::ledger

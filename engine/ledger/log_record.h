@@ -1,0 +1,113 @@
+// Log records: what each says, and how it becomes bytes. docs/LOG_FORMAT.md gives every byte.
+//
+// A decoded record is views over the bytes it was decoded from. Decoding is total: arbitrary bytes give an error.
+#pragma once
+
+#include "engine/ledger/ids.h"
+#include "engine/ledger/page.h"
+#include "faultfs/bytes.h"
+#include "faultfs/result.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::ledger {
+
+enum class RecordType : std::uint8_t {
+  kPad = 1,              // fills a segment to its end
+  kRow = 2,              // a row was inserted, updated or deleted
+  kCompensation = 3,     // a row operation that undid another (a CLR)
+  kImages = 4,           // whole pages as they are from here on; redo-only
+  kCommit = 5,
+  kRolledBack = 6,       // every change of the transaction is undone
+  kCheckpointBegin = 7,
+  kCheckpointEnd = 8,
+};
+
+std::string_view to_string(RecordType type);
+
+inline constexpr std::size_t kRecordHeaderBytes = 32;
+
+struct RecordHeader {
+  std::uint32_t crc = 0;
+  std::uint32_t length = 0;  // of the whole record
+  std::uint32_t epoch = 0;   // the incarnation of the database that wrote it
+  RecordType type = RecordType::kPad;
+  TxnId txn = TxnId::kNone;
+  Lsn previous = Lsn::kNone;  // of the same transaction
+};
+
+enum class RowAction : std::uint8_t { kInsert = 1, kUpdate = 2, kDelete = 3 };
+
+std::string_view to_string(RowAction action);
+
+// One row of one tree: where it is (for redo) and what it was and is (for undo, through the tree).
+struct RowChange {
+  RowAction action = RowAction::kInsert;
+  PageId tree{};
+  PageId page{};
+  std::uint16_t slot = 0;
+  std::string_view key;
+  std::string_view before;  // update, delete
+  std::string_view after;   // insert, update
+};
+
+struct ActiveTxn {
+  TxnId txn = TxnId::kNone;
+  Lsn first = Lsn::kNone;
+  Lsn last = Lsn::kNone;
+  Lsn undo_next = Lsn::kNone;  // the next record to undo
+};
+
+struct DirtyPage {
+  PageId page{};
+  Lsn rec_lsn = Lsn::kNone;  // the first record that may not be in the page on disk
+};
+
+struct CheckpointEnd {
+  Lsn begin = Lsn::kNone;
+  TxnId next_txn = TxnId::kNone;
+  std::vector<ActiveTxn> active;
+  std::vector<DirtyPage> dirty;
+};
+
+// --- Encoding: each appends a whole record to `out` (its header's crc, length and epoch are filled in by seal()) ---
+
+void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change);
+void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change);
+void encode_images(std::string& out, std::span<const Page> pages);
+void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous);
+void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint);
+
+// Fills in length, epoch and checksum of a record that lies in memory.
+void seal(std::span<byte> record, std::uint32_t epoch, std::uint64_t database_id, Lsn place);
+// The checksum that a record of this database must have at this place.
+std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place);
+
+// --- Decoding ---
+
+RecordHeader decode_header(std::span<const byte> record);
+
+struct DecodedRow {
+  Lsn undo_next = Lsn::kNone;  // compensations only
+  RowChange change;
+};
+Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body);
+// Calls visit(page id, header and slots, cells) for each page; see restore_image.
+struct PageImage {
+  PageId page{};
+  std::span<const byte> head;
+  std::span<const byte> tail;
+};
+Result<void> decode_images(std::span<const byte> body, std::vector<PageImage>& images);
+Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& checkpoint);
+
+// Makes the page what the image says. kCorrupt when that is not a page.
+Result<void> restore_image(const PageImage& image, Page& page);
+// Does a row change to its page. kCorrupt when the page cannot take it.
+Result<void> apply_row_change(const RowChange& change, Page& page);
+
+}  // namespace powercut::ledger

@@ -1,0 +1,108 @@
+#include "engine/ledger/options.h"
+
+#include <array>
+#include <charconv>
+
+namespace powercut::ledger {
+namespace {
+
+struct Switch {
+  engine::Defect text;
+  bool Defects::*flag;
+};
+
+constexpr std::array<Switch, 23> kSwitches{{
+    {{"ack-before-sync", "a commit is acknowledged before the log is synced"}, &Defects::ack_before_sync},
+    {{"page-before-log", "a dirty page may be written before the log that describes it"}, &Defects::page_before_log},
+    {{"no-page-image", "the first change of a page after a checkpoint logs no full page image"}, &Defects::no_page_image},
+    {{"redo-without-page-test", "redo applies every record, whatever the dirty page table and the page LSN say"},
+     &Defects::redo_without_page_test},
+    {{"undo-without-clr", "recovery undoes without writing compensation log records"}, &Defects::undo_without_clr},
+    {{"no-undo", "recovery does not undo transactions that had not committed"}, &Defects::no_undo},
+    {{"undo-oldest-first", "recovery undoes a transaction's changes in the order they were made"}, &Defects::undo_oldest_first},
+    {{"savepoint-unlogged", "rollback to a savepoint changes the pages but not the log"}, &Defects::savepoint_unlogged},
+    {{"clr-not-redone", "redo skips compensation log records"}, &Defects::clr_not_redone},
+    {{"checkpoint-trusts-too-much", "a checkpoint claims that no page is dirty although some stay unwritten"},
+     &Defects::checkpoint_trusts_too_much},
+    {{"checkpoint-forgets-active", "a checkpoint leaves out the transactions that are active"}, &Defects::checkpoint_forgets_active},
+    {{"checkpoint-before-data-sync", "a checkpoint is recorded before the data file is synced"},
+     &Defects::checkpoint_before_data_sync},
+    {{"control-rewritten", "the control record is truncated and written again in place"}, &Defects::control_rewritten},
+    {{"control-unsynced-rename", "the new control file is renamed into place without syncing its contents"},
+     &Defects::control_unsynced_rename},
+    {{"segment-name-unsynced", "a log segment is created but its directory never synced"}, &Defects::segment_name_unsynced},
+    {{"recycle-too-early", "log segments are recycled although an active transaction still needs them for undo"},
+     &Defects::recycle_too_early},
+    {{"stale-records-accepted", "a record's checksum does not cover its place, so a recycled segment's records pass for new"},
+     &Defects::stale_records_accepted},
+    {{"epoch-not-bumped", "records after a recovery cannot be told from a torn tail before it"}, &Defects::epoch_not_bumped},
+    {{"torn-record-accepted", "a log record is trusted without its checksum"}, &Defects::torn_record_accepted},
+    {{"split-not-atomic", "the pages of a B+tree split are logged one by one"}, &Defects::split_not_atomic},
+    {{"drop-frees-early", "dropping a table frees its pages before the transaction commits"}, &Defects::drop_frees_early},
+    {{"free-list-unlogged", "the allocation of a page is not logged"}, &Defects::free_list_unlogged},
+    {{"unique-index-unlogged", "changes of a unique index are applied but not logged"}, &Defects::unique_index_unlogged},
+}};
+
+constexpr auto kDefectTexts = [] {
+  std::array<engine::Defect, kSwitches.size()> texts{};
+  for (std::size_t at = 0; at < texts.size(); ++at) texts[at] = kSwitches[at].text;
+  return texts;
+}();
+
+const std::array<engine::Tunable, 2>& tunable_table() {
+  static const std::array<engine::Tunable, 2> kTunables{{
+      {"frames", "pages that the buffer pool holds", "64", {"8", "16", "64", "256"}},
+      {"segment", "bytes of a log segment", "65536", {"16384", "65536"}},
+  }};
+  return kTunables;
+}
+
+Result<std::uint32_t> number_in(const engine::Option& option, std::uint32_t least, std::uint32_t most) {
+  std::uint32_t value = 0;
+  const char* const end = option.value.data() + option.value.size();
+  const auto parsed = std::from_chars(option.value.data(), end, value);
+  if (parsed.ec != std::errc() || parsed.ptr != end || value < least || value > most) {
+    return Error(ErrorCode::kInvalidArgument, "engine option " + option.name + ": '" + option.value + "' is not a number from " +
+                                                  std::to_string(least) + " to " + std::to_string(most));
+  }
+  return value;
+}
+
+}  // namespace
+
+std::span<const engine::Tunable> tunables() { return tunable_table(); }
+
+std::span<const engine::Defect> defects() { return kDefectTexts; }
+
+Result<Options> parse_options(std::span<const engine::Option> options, std::span<const std::string> defect_names) {
+  Options parsed;
+  for (const engine::Option& option : options) {
+    if (option.name == "frames") {
+      POWERCUT_TRY(parsed.frames, number_in(option, kLeastFrames, kMostFrames));
+    } else if (option.name == "segment") {
+      POWERCUT_TRY(parsed.segment_bytes, number_in(option, kLeastSegmentBytes, kMostSegmentBytes));
+      if (parsed.segment_bytes % 4096 != 0) {
+        return Error(ErrorCode::kInvalidArgument, "engine option segment: '" + option.value + "' is not a multiple of 4096");
+      }
+    } else {
+      std::string message = "ledger has no option '" + option.name + "'; there are:";
+      for (const auto& known : tunable_table()) message.append(" ").append(known.name);
+      return Error(ErrorCode::kInvalidArgument, message);
+    }
+  }
+  for (const std::string& name : defect_names) {
+    bool found = false;
+    for (const Switch& known : kSwitches) {
+      if (known.text.name != name) continue;
+      parsed.defects.*known.flag = true;
+      found = true;
+    }
+    if (found) continue;
+    std::string message = "ledger has no defect '" + name + "'; there are:";
+    for (const Switch& known : kSwitches) message.append(" ").append(known.text.name);
+    return Error(ErrorCode::kInvalidArgument, message);
+  }
+  return parsed;
+}
+
+}  // namespace powercut::ledger

@@ -1,0 +1,56 @@
+// What a user can set of the engine, and its planted bugs.
+#pragma once
+
+#include "engine/engine.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace powercut::ledger {
+
+// Planted bugs, each read at one place. They are our proof that the framework finds what it should.
+struct Defects {
+  bool ack_before_sync = false;
+  bool page_before_log = false;
+  bool no_page_image = false;
+  bool redo_without_page_test = false;
+  bool undo_without_clr = false;
+  bool no_undo = false;
+  bool undo_oldest_first = false;
+  bool savepoint_unlogged = false;
+  bool clr_not_redone = false;
+  bool checkpoint_trusts_too_much = false;
+  bool checkpoint_forgets_active = false;
+  bool checkpoint_before_data_sync = false;
+  bool control_rewritten = false;
+  bool control_unsynced_rename = false;
+  bool segment_name_unsynced = false;
+  bool recycle_too_early = false;
+  bool stale_records_accepted = false;
+  bool epoch_not_bumped = false;
+  bool torn_record_accepted = false;
+  bool split_not_atomic = false;
+  bool drop_frees_early = false;
+  bool free_list_unlogged = false;
+  bool unique_index_unlogged = false;
+};
+
+struct Options {
+  std::uint32_t frames = 64;
+  std::uint32_t segment_bytes = 65536;
+  Defects defects;
+};
+
+inline constexpr std::uint32_t kLeastFrames = 8;
+inline constexpr std::uint32_t kMostFrames = 1U << 20U;
+inline constexpr std::uint32_t kLeastSegmentBytes = 16384;
+inline constexpr std::uint32_t kMostSegmentBytes = 1U << 30U;
+
+std::span<const engine::Tunable> tunables();
+std::span<const engine::Defect> defects();
+
+// kInvalidArgument, with what there is, for an unknown option, value or defect.
+Result<Options> parse_options(std::span<const engine::Option> options, std::span<const std::string> defect_names);
+
+}  // namespace powercut::ledger
