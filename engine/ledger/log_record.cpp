@@ -129,8 +129,8 @@ std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t databa
   return crc32c(seed, record.subspan(sizeof(std::uint32_t), covered - sizeof(std::uint32_t)));
 }
 
-void seal(std::span<byte> record, std::uint32_t epoch, std::uint64_t database_id, Lsn place) {
-  store(record.data() + 4, static_cast<std::uint32_t>(record.size()));
+void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place) {
+  store(record.data() + 4, length);
   store(record.data() + 8, epoch);
   store(record.data(), record_checksum(record, database_id, place));
 }

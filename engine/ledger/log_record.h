@@ -82,8 +82,9 @@ void encode_images(std::string& out, std::span<const Page> pages);
 void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous);
 void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint);
 
-// Fills in length, epoch and checksum of a record that lies in memory.
-void seal(std::span<byte> record, std::uint32_t epoch, std::uint64_t database_id, Lsn place);
+// Fills in length, epoch and checksum of a record that lies in memory. The length is that of the bytes given, except of a
+// pad, which also covers what follows it.
+void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place);
 // The checksum that a record of this database must have at this place.
 std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place);
 

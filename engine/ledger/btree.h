@@ -1,0 +1,79 @@
+// A B+tree of rows by key, over logged pages. The root page never moves, so its number is the tree's.
+//
+// Structure changes (splits, merges, a root that grows or collapses) are made one at a time, each one log record, before
+// the row change that needs them; after each the descent starts again. They are never undone.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/ledger/page_store.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::ledger {
+
+class BTree {
+ public:
+  BTree(PageStore& store, PageId root) : store_(store), root_(root) {}
+
+  // A new, empty tree; the number of its root.
+  static Result<PageId> create(PageStore& store);
+  // Puts every page of the tree on the free list.
+  Result<void> free_all();
+
+  PageId root() const { return root_; }
+
+  struct Leaf {
+    PageRef page;
+    std::uint16_t slot = 0;
+    bool found = false;
+  };
+  // The leaf that holds the key, or would.
+  Result<Leaf> find(std::string_view key);
+  // The same, after splits so that the leaf has room for the row: as a new cell, or in the place of the one there.
+  Result<Leaf> find_with_room(std::string_view key, std::size_t row_bytes);
+  // After an erase near the key: merges what has become too empty.
+  Result<void> rebalance(std::string_view key);
+
+  // Rows with from <= key < to in order; an empty `to` means to the end. Stops when visit returns false.
+  template <class Visit>
+  Result<void> scan(std::string_view from, std::string_view to, Visit&& visit);
+
+ private:
+  static constexpr std::size_t kMostLevels = 24;
+  struct Path {
+    std::array<PageId, kMostLevels> pages{};
+    std::size_t levels = 0;
+  };
+
+  // The leaf for the key; notes the pages on the way, and the smallest key beyond the leaf (empty: none) if asked.
+  Result<PageRef> descend(std::string_view key, Path* path, std::string* fence);
+  Result<void> split(const Path& path, std::size_t level);
+  Result<void> grow_root();
+  Result<bool> merge(const Path& path, std::size_t level, std::string_view key);
+  Result<bool> collapse_root();
+  Error too_deep() const;
+
+  PageStore& store_;
+  PageId root_;
+};
+
+template <class Visit>
+Result<void> BTree::scan(std::string_view from, std::string_view to, Visit&& visit) {
+  std::string start(from);
+  for (;;) {
+    std::string fence;
+    POWERCUT_TRY(const PageRef leaf, descend(start, nullptr, &fence));
+    const Page page = leaf.page();
+    for (std::size_t slot = page.search(start).slot; slot < page.count(); ++slot) {
+      if (!to.empty() && page.key(slot) >= to) return success();
+      if (!visit(page.key(slot), page.value(slot))) return success();
+    }
+    if (fence.empty() || (!to.empty() && fence >= to)) return success();
+    start = std::move(fence);
+  }
+}
+
+}  // namespace powercut::ledger

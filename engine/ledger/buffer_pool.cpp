@@ -1,0 +1,135 @@
+#include "engine/ledger/buffer_pool.h"
+
+#include "faultfs/assert.h"
+
+namespace powercut::ledger {
+namespace {
+// Pages beyond it are not ours: a data file of 64 GiB.
+constexpr std::uint32_t kMostPages = 1U << 24U;
+constexpr PageId kNoPage{~0U};  // in a frame that holds nothing
+}  // namespace
+
+PageRef::PageRef(BufferPool& pool, std::uint32_t frame) : pool_(&pool), frame_(frame) {
+  auto& taken = pool_->memory_.frames[frame_];
+  ++taken.pins;
+  taken.referenced = true;
+}
+
+Page PageRef::page() const { return pool_->page_of(frame_); }
+
+void PageRef::release() {
+  if (pool_ != nullptr) --pool_->memory_.frames[frame_].pins;
+  pool_ = nullptr;
+}
+
+BufferPool::BufferPool(std::unique_ptr<faultfs::File> data, std::string data_path, Log& log, const Options& options, Memory& memory)
+    : data_(std::move(data)), data_path_(std::move(data_path)), log_(log), options_(options), memory_(memory) {
+  if (memory_.capacity < options_.frames) {
+    memory_.bytes = std::make_unique_for_overwrite<byte[]>(std::size_t{options_.frames} * kPageBytes);
+    memory_.capacity = options_.frames;
+  }
+}
+
+BufferPool::~BufferPool() {
+  for (const Frame& frame : memory_.frames) {
+    if (frame.page != kNoPage) memory_.where[raw(frame.page)] = 0;
+  }
+  memory_.frames.clear();
+}
+
+Result<PageRef> BufferPool::fetch(PageId page) {
+  if (raw(page) < memory_.where.size() && memory_.where[raw(page)] != 0) return PageRef(*this, memory_.where[raw(page)] - 1);
+  POWERCUT_TRY(const std::uint32_t frame, take_frame(page));
+  Page read = page_of(frame);
+  const auto got = read_full(*data_, std::uint64_t{raw(page)} * kPageBytes, {read.data(), kPageBytes});
+  const auto damaged = [&](std::string_view how) {
+    return Error(ErrorCode::kCorrupt, data_path_ + ": page " + std::to_string(raw(page)) + " (byte " +
+                                          std::to_string(std::uint64_t{raw(page)} * kPageBytes) + "): " + std::string(how));
+  };
+  const auto usable = [&]() -> Result<void> {
+    if (got.has_error()) return got.error();
+    if (got.value() < kPageBytes) return damaged("the file ends before it");
+    if (!read.checksum_matches()) return damaged("its checksum does not match its bytes");
+    if (read.id() != page) return damaged("it is page " + std::to_string(raw(read.id())) + ", in the wrong place");
+    if (!read.well_formed()) return damaged("its slots or cells lie outside it");
+    return success();
+  }();
+  if (usable.has_error()) {
+    memory_.where[raw(page)] = 0;
+    memory_.frames[frame].page = kNoPage;
+    return usable.error();
+  }
+  return PageRef(*this, frame);
+}
+
+Result<PageRef> BufferPool::fetch_blank(PageId page) {
+  if (raw(page) < memory_.where.size() && memory_.where[raw(page)] != 0) return PageRef(*this, memory_.where[raw(page)] - 1);
+  POWERCUT_TRY(const std::uint32_t frame, take_frame(page));
+  return PageRef(*this, frame);
+}
+
+// A frame for the page: an unused one, or the first that the clock finds unpinned and not recently used.
+Result<std::uint32_t> BufferPool::take_frame(PageId page) {
+  if (raw(page) >= kMostPages) {
+    return Error(ErrorCode::kCorrupt, data_path_ + ": page " + std::to_string(raw(page)) + " is beyond the largest data file");
+  }
+  std::uint32_t chosen = static_cast<std::uint32_t>(memory_.frames.size());
+  if (chosen < options_.frames) {
+    memory_.frames.emplace_back();
+  } else {
+    chosen = options_.frames;
+    for (std::uint32_t looked = 0; looked < 2 * options_.frames; ++looked) {
+      const std::uint32_t candidate = hand_;
+      hand_ = (hand_ + 1) % options_.frames;
+      Frame& frame = memory_.frames[candidate];
+      if (frame.pins > 0) continue;
+      if (!std::exchange(frame.referenced, false)) {
+        chosen = candidate;
+        break;
+      }
+    }
+    POWERCUT_ASSERT(chosen < options_.frames, "no operation pins as many pages as the smallest pool has frames");
+    POWERCUT_TRYV(write_back(chosen));
+    if (memory_.frames[chosen].page != kNoPage) memory_.where[raw(memory_.frames[chosen].page)] = 0;
+  }
+  if (raw(page) >= memory_.where.size()) memory_.where.resize(raw(page) + 64U, 0);
+  memory_.where[raw(page)] = chosen + 1;
+  memory_.frames[chosen] = Frame{page, false, true, 0, Lsn::kNone};
+  return chosen;
+}
+
+Result<void> BufferPool::write_back(std::uint32_t frame) {
+  Frame& written = memory_.frames[frame];
+  if (!written.dirty) return success();
+  Page page = page_of(frame);
+  if (!options_.defects.page_before_log) POWERCUT_TRYV(log_.flush(page.lsn()));
+  page.set_checksum();
+  POWERCUT_TRYV(write_full(*data_, std::uint64_t{raw(written.page)} * kPageBytes, {page.data(), kPageBytes}));
+  written.dirty = false;
+  return success();
+}
+
+void BufferPool::mark_dirty(const PageRef& ref, Lsn rec_lsn) {
+  Frame& frame = memory_.frames[ref.frame()];
+  if (frame.dirty) return;
+  frame.dirty = true;
+  frame.rec_lsn = rec_lsn;
+}
+
+Result<void> BufferPool::write_back_before(Lsn until) {
+  for (std::uint32_t frame = 0; frame < memory_.frames.size(); ++frame) {
+    if (memory_.frames[frame].dirty && memory_.frames[frame].rec_lsn < until) POWERCUT_TRYV(write_back(frame));
+  }
+  return success();
+}
+
+Result<void> BufferPool::sync() { return data_->sync(faultfs::SyncKind::kData); }
+
+void BufferPool::dirty_pages(std::vector<DirtyPage>& out) const {
+  out.clear();
+  for (const Frame& frame : memory_.frames) {
+    if (frame.dirty) out.push_back({frame.page, frame.rec_lsn});
+  }
+}
+
+}  // namespace powercut::ledger

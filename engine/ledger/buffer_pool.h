@@ -1,0 +1,96 @@
+// The buffer pool: pages of the data file in a fixed number of frames (steal, no-force, replaced by the clock).
+//
+// The write-ahead rule is enforced here and nowhere else: write_back() flushes the log up to the page's LSN first. A page
+// read from the file must have a matching checksum and be well formed.
+#pragma once
+
+#include "engine/ledger/log.h"
+#include "engine/ledger/page.h"
+#include "faultfs/file_system.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace powercut::ledger {
+
+class BufferPool;
+
+// A pinned page: it stays in its frame while one of these lives.
+class PageRef {
+ public:
+  PageRef() = default;
+  PageRef(BufferPool& pool, std::uint32_t frame);
+  PageRef(PageRef&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), frame_(other.frame_) {}
+  PageRef& operator=(PageRef&& other) noexcept {
+    release();
+    pool_ = std::exchange(other.pool_, nullptr);
+    frame_ = other.frame_;
+    return *this;
+  }
+  ~PageRef() { release(); }
+
+  Page page() const;
+  std::uint32_t frame() const { return frame_; }
+
+ private:
+  void release();
+
+  BufferPool* pool_ = nullptr;
+  std::uint32_t frame_ = 0;
+};
+
+class BufferPool {
+ public:
+  struct Frame {
+    PageId page{};
+    bool dirty = false;
+    bool referenced = false;
+    std::uint32_t pins = 0;
+    Lsn rec_lsn = Lsn::kNone;  // the first change that may not be in the file
+  };
+
+  // Memory that outlives a pool, for the next one.
+  struct Memory {
+    std::unique_ptr<byte[]> bytes;
+    std::size_t capacity = 0;  // frames in `bytes`
+    std::vector<Frame> frames;
+    std::vector<std::uint32_t> where;  // page -> frame + 1
+  };
+
+  BufferPool(std::unique_ptr<faultfs::File> data, std::string data_path, Log& log, const Options& options, Memory& memory);
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool();
+
+  // kCorrupt when the stored page is damaged.
+  Result<PageRef> fetch(PageId page);
+  // The same without reading: the caller overwrites all of it.
+  Result<PageRef> fetch_blank(PageId page);
+
+  // rec_lsn counts only if the page was clean.
+  void mark_dirty(const PageRef& ref, Lsn rec_lsn);
+
+  // Writes every dirty page whose rec_lsn is before `until`.
+  Result<void> write_back_before(Lsn until);
+  Result<void> sync();
+  void dirty_pages(std::vector<DirtyPage>& out) const;
+
+ private:
+  friend class PageRef;
+
+  Page page_of(std::uint32_t frame) const { return Page(memory_.bytes.get() + std::size_t{frame} * kPageBytes); }
+  Result<std::uint32_t> take_frame(PageId page);
+  Result<void> write_back(std::uint32_t frame);
+
+  std::unique_ptr<faultfs::File> data_;
+  std::string data_path_;
+  Log& log_;
+  const Options& options_;
+  Memory& memory_;
+  std::uint32_t hand_ = 0;
+};
+
+}  // namespace powercut::ledger
