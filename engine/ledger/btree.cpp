@@ -140,7 +140,9 @@ Result<void> BTree::rebalance(std::string_view key) {
     for (std::size_t level = path.levels - 1; level > 0 && !changed; --level) {
       POWERCUT_TRY(changed, merge(path, level, key));
     }
-    if (!changed) POWERCUT_TRY(changed, collapse_root());
+    if (!changed) {
+      POWERCUT_TRY(changed, collapse_root());
+    }
   }
   return success();
 }

@@ -68,8 +68,7 @@ Result<bool> Control::read() {
   return true;
 }
 
-Result<void> Control::create(const ControlRecord& record) {
-  record_ = record;
+Result<void> Control::create() {
   POWERCUT_TRY(file_, files_.open(path(kControlTemporaryName), OpenMode::kCreate));
   POWERCUT_TRYV(file_->resize(2 * kControlSlotBytes));
   const Slot slot = encode(record_);

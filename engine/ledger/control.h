@@ -37,8 +37,10 @@ class Control {
 
   // False if there is no database. kCorrupt when neither slot holds a record.
   Result<bool> read();
+  // What the record of a new database will be. Touches no file.
+  void prepare(const ControlRecord& record) { record_ = record; }
   // Makes the database exist.
-  Result<void> create(const ControlRecord& record);
+  Result<void> create();
 
   const ControlRecord& record() const { return record_; }
   // Writes the next version of the record, durably.

@@ -46,10 +46,8 @@ Result<Lsn> Log::append(std::string& record) {
                                                   std::to_string(segment_bytes_));
   }
   if (!epoch_is_ours_) {
-    // From here on, records that an earlier incarnation left beyond the end can be told from ours.
-    const auto bumped = control_.next_epoch();
-    if (bumped.has_error()) return stop(bumped.error());
-    epoch_is_ours_ = true;
+    const auto begun = begin_epoch();
+    if (begun.has_error()) return stop(begun.error());
   }
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
@@ -58,6 +56,16 @@ Result<Lsn> Log::append(std::string& record) {
   memory_.buffer += record;
   offset_ += record.size();
   return place;
+}
+
+// Before the first record of an incarnation: what recovery read may have been in the page cache only, if a process died
+// and not the power; and records that an earlier incarnation left beyond the end must differ from ours.
+Result<void> Log::begin_epoch() {
+  POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
+  POWERCUT_TRYV(file_->sync(SyncKind::kData));
+  POWERCUT_TRYV(control_.next_epoch());
+  epoch_is_ours_ = true;
+  return success();
 }
 
 Result<void> Log::flush(Lsn lsn) {

@@ -51,6 +51,7 @@ class Log {
   bool stopped() const { return failure_.has_value(); }
 
  private:
+  Result<void> begin_epoch();
   Result<void> next_segment();
   Result<void> prepare_segment(std::uint64_t segment);
   Result<void> reuse_old_segment(std::uint64_t segment);

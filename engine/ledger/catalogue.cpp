@@ -1,0 +1,60 @@
+#include "engine/ledger/catalogue.h"
+
+#include "faultfs/bytes.h"
+
+namespace powercut::ledger {
+namespace {
+constexpr std::uint8_t kNotNull = 1;
+constexpr std::uint8_t kUnique = 2;
+constexpr std::uint8_t kAtLeast = 4;
+}  // namespace
+
+std::vector<PageId> Table::trees() const {
+  std::vector<PageId> all{root};
+  all.insert(all.end(), indexes.begin(), indexes.end());
+  return all;
+}
+
+// root u32, columns u16; each: type u8, flags u8, [index root u32], [at least i64], name u16 and bytes
+void encode_table(const Table& table, std::string& out) {
+  out.clear();
+  ByteWriter writer(out);
+  writer.put(raw(table.root));
+  writer.put(static_cast<std::uint16_t>(table.schema.columns.size()));
+  std::size_t index = 0;
+  for (const engine::Column& column : table.schema.columns) {
+    writer.put(static_cast<std::uint8_t>(column.type));
+    writer.put(static_cast<std::uint8_t>((column.not_null ? kNotNull : 0) | (column.unique ? kUnique : 0) |
+                                         (column.at_least ? kAtLeast : 0)));
+    if (column.unique) writer.put(raw(table.indexes[index++]));
+    if (column.at_least) writer.put(*column.at_least);
+    writer.put(static_cast<std::uint16_t>(column.name.size()));
+    writer.put_text(column.name);
+  }
+}
+
+Result<Table> decode_table(std::string_view name, std::string_view row) {
+  Table table;
+  table.schema.name = name;
+  ByteReader reader(as_bytes(row));
+  table.root = static_cast<PageId>(reader.get<std::uint32_t>());
+  const auto columns = reader.get<std::uint16_t>();
+  for (std::size_t at = 0; at < columns && reader.ok(); ++at) {
+    engine::Column column;
+    column.type = static_cast<engine::ColumnType>(reader.get<std::uint8_t>());
+    const auto flags = reader.get<std::uint8_t>();
+    column.not_null = (flags & kNotNull) != 0;
+    column.unique = (flags & kUnique) != 0;
+    if (column.unique) table.indexes.push_back(static_cast<PageId>(reader.get<std::uint32_t>()));
+    if ((flags & kAtLeast) != 0) column.at_least = reader.get<std::int64_t>();
+    const auto length = reader.get<std::uint16_t>();
+    column.name = reader.take_text(length);
+    table.schema.columns.push_back(std::move(column));
+  }
+  if (!reader.ok() || reader.remaining() != 0) {
+    return Error(ErrorCode::kCorrupt, "catalogue: the row of table '" + std::string(name) + "' is not a table");
+  }
+  return table;
+}
+
+}  // namespace powercut::ledger

@@ -1,0 +1,27 @@
+// The catalogue: a tree of ordinary rows, one for each table, so that making and dropping tables is transactional like
+// everything else. A row holds the schema and the numbers of the table's trees.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/ledger/ids.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::ledger {
+
+struct Table {
+  engine::TableSchema schema;
+  PageId root{};
+  std::vector<PageId> indexes;  // one for each unique column, in the order of columns
+
+  // Every tree of the table.
+  std::vector<PageId> trees() const;
+};
+
+void encode_table(const Table& table, std::string& out);
+// kCorrupt when the row is not one of the catalogue.
+Result<Table> decode_table(std::string_view name, std::string_view row);
+
+}  // namespace powercut::ledger

@@ -1,0 +1,95 @@
+// The database as users see it: sessions over one Core.
+//
+// Checkpoints belong to recovery/, which lies above this folder: the function that makes them is handed in.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/ledger/catalogue.h"
+#include "engine/ledger/core.h"
+#include "engine/ledger/transaction.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace powercut::ledger {
+
+enum class CheckpointExtent : unsigned char {
+  kFuzzy,       // pages that were dirty when the last checkpoint began are written, younger ones stay dirty
+  kEverything,  // every dirty page is written
+};
+using Checkpointer = std::function<Result<void>(Core&, CheckpointExtent)>;
+
+class LedgerDatabase final : public engine::Database {
+ public:
+  LedgerDatabase(std::unique_ptr<Core> core, Checkpointer checkpointer)
+      : core_(std::move(core)), checkpointer_(std::move(checkpointer)) {}
+
+  Result<std::unique_ptr<engine::Session>> new_session() override;
+  Result<std::vector<std::string>> tables() override;
+  Result<void> checkpoint() override;
+  Result<void> close() override;
+
+  Core& core() { return *core_; }
+  // Keeps the log from growing without end: a checkpoint when it has grown by several segments.
+  Result<void> checkpoint_if_due();
+
+ private:
+  std::unique_ptr<Core> core_;
+  Checkpointer checkpointer_;
+};
+
+class LedgerSession final : public engine::Session {
+ public:
+  explicit LedgerSession(LedgerDatabase& database) : database_(database), core_(database.core()) {}
+  ~LedgerSession() override;
+
+  Result<void> begin() override;
+  Result<void> commit() override;
+  Result<void> rollback() override;
+  Result<void> savepoint(std::string_view name) override;
+  Result<void> rollback_to(std::string_view name) override;
+  Result<void> release(std::string_view name) override;
+
+  Result<bool> get(std::string_view table, std::string_view key, std::string& row) override;
+  Result<void> insert(std::string_view table, std::string_view key, std::string_view row) override;
+  Result<void> update(std::string_view table, std::string_view key, std::string_view row) override;
+  Result<void> put(std::string_view table, std::string_view key, std::string_view row) override;
+  Result<void> erase(std::string_view table, std::string_view key) override;
+  Result<void> scan(std::string_view table, std::string_view from, std::string_view to, const engine::RowVisitor& visit) override;
+
+  Result<void> create_table(const engine::TableSchema& schema) override;
+  Result<void> drop_table(std::string_view table) override;
+
+ private:
+  enum class Existing : unsigned char { kMustBe, kMustNotBe, kMayBe };
+  struct Savepoint {
+    std::string name;
+    Lsn mark = Lsn::kNone;
+  };
+
+  Result<void> usable() const;
+  // Valid until another table is looked up or the catalogue changes.
+  Result<const Table*> table(std::string_view name);
+  Result<std::size_t> find_savepoint(std::string_view name) const;
+
+  // Runs a statement in the open transaction, or in one of its own. A statement that fails half-way stops the database.
+  template <class Statement>
+  Result<void> in_transaction(Statement&& statement);
+  Result<void> write_row(std::string_view table, std::string_view key, std::string_view row, Existing existing);
+  Result<void> check_unique(const Table& table, std::string_view key, std::string_view row);
+  Result<void> write_indexes(const Table& table, std::string_view key, std::string_view before, std::string_view after);
+
+  LedgerDatabase& database_;
+  Core& core_;
+  std::optional<Transaction> transaction_;
+  std::vector<Savepoint> savepoints_;
+  std::vector<Table> tables_;  // as last looked up
+  std::uint64_t tables_version_ = 0;
+  std::string before_;  // scratch
+  std::string record_;  // scratch
+};
+
+}  // namespace powercut::ledger

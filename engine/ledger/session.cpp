@@ -1,0 +1,261 @@
+#include "engine/ledger/database.h"
+#include "engine/row.h"
+
+#include <algorithm>
+
+namespace powercut::ledger {
+namespace {
+
+Error no_such_table(std::string_view name) { return {ErrorCode::kNotFound, "no table is called '" + std::string(name) + "'"}; }
+
+// Errors that a statement may answer with and have no effect. Any other leaves pages in an unknown state.
+bool is_answer(ErrorCode code) {
+  return code == ErrorCode::kNotFound || code == ErrorCode::kAlreadyExists || code == ErrorCode::kConstraint ||
+         code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnsupported;
+}
+
+}  // namespace
+
+LedgerSession::~LedgerSession() {
+  // Nobody is left to hear of an error; recovery undoes what this could not.
+  if (transaction_ && !core_.failure) static_cast<void>(rollback().has_error());
+}
+
+Result<void> LedgerSession::usable() const {
+  if (core_.failure) return *core_.failure;
+  return success();
+}
+
+template <class Statement>
+Result<void> LedgerSession::in_transaction(Statement&& statement) {
+  POWERCUT_TRYV(usable());
+  const bool own = !transaction_;
+  if (own) POWERCUT_TRYV(begin());
+  const Result<void> done = statement();
+  if (done.has_error()) {
+    if (!is_answer(done.error().code())) {
+      core_.failure = Error(ErrorCode::kStopped, "a change failed half-way: " + done.error().message());
+    } else if (own) {
+      POWERCUT_TRYV(rollback());
+    }
+    return done.error();
+  }
+  return own ? commit() : success();
+}
+
+Result<void> LedgerSession::begin() {
+  POWERCUT_TRYV(usable());
+  if (transaction_) return Error(ErrorCode::kInvalidArgument, "begin: a transaction is open");
+  if (!core_.active.empty()) return Error(ErrorCode::kUnsupported, "begin: another session's transaction is open; one at a time");
+  transaction_.emplace(core_);
+  return success();
+}
+
+Result<void> LedgerSession::commit() {
+  POWERCUT_TRYV(usable());
+  if (!transaction_) return Error(ErrorCode::kInvalidArgument, "commit: no transaction is open");
+  const auto done = transaction_->commit();
+  transaction_.reset();
+  savepoints_.clear();
+  if (done.has_error()) {
+    core_.failure = Error(ErrorCode::kStopped, "a commit failed: " + done.error().message());
+    return *core_.failure;
+  }
+  return database_.checkpoint_if_due();
+}
+
+Result<void> LedgerSession::rollback() {
+  POWERCUT_TRYV(usable());
+  if (!transaction_) return Error(ErrorCode::kInvalidArgument, "rollback: no transaction is open");
+  const auto done = transaction_->rollback();
+  transaction_.reset();
+  savepoints_.clear();
+  if (done.has_value()) return done;
+  core_.failure = Error(ErrorCode::kStopped, "a rollback failed: " + done.error().message());
+  return *core_.failure;
+}
+
+Result<void> LedgerSession::savepoint(std::string_view name) {
+  POWERCUT_TRYV(usable());
+  if (!transaction_) return Error(ErrorCode::kInvalidArgument, "savepoint: no transaction is open");
+  savepoints_.push_back({std::string(name), transaction_->mark()});
+  return success();
+}
+
+Result<std::size_t> LedgerSession::find_savepoint(std::string_view name) const {
+  for (std::size_t at = savepoints_.size(); at > 0; --at) {
+    if (savepoints_[at - 1].name == name) return at - 1;
+  }
+  return Error(ErrorCode::kNotFound, "no savepoint is called '" + std::string(name) + "'");
+}
+
+Result<void> LedgerSession::rollback_to(std::string_view name) {
+  POWERCUT_TRYV(usable());
+  POWERCUT_TRY(const std::size_t at, find_savepoint(name));
+  const auto done = transaction_->undo_to(savepoints_[at].mark);
+  if (done.has_error()) {
+    core_.failure = Error(ErrorCode::kStopped, "a rollback to a savepoint failed: " + done.error().message());
+    return *core_.failure;
+  }
+  savepoints_.resize(at + 1);
+  return success();
+}
+
+Result<void> LedgerSession::release(std::string_view name) {
+  POWERCUT_TRYV(usable());
+  POWERCUT_TRY(const std::size_t at, find_savepoint(name));
+  savepoints_.resize(at);
+  return success();
+}
+
+Result<const Table*> LedgerSession::table(std::string_view name) {
+  if (tables_version_ != core_.catalogue_version) {
+    tables_.clear();
+    tables_version_ = core_.catalogue_version;
+  }
+  for (const Table& known : tables_) {
+    if (known.schema.name == name) return &known;
+  }
+  BTree catalogue(*core_.store, kCatalogueRoot);
+  POWERCUT_TRY(const BTree::Leaf leaf, catalogue.find(name));
+  if (!leaf.found) return no_such_table(name);
+  POWERCUT_TRY(Table found, decode_table(name, leaf.page.page().value(leaf.slot)));
+  tables_.push_back(std::move(found));
+  return &tables_.back();
+}
+
+Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row) {
+  POWERCUT_TRYV(usable());
+  POWERCUT_TRY(const Table* const from, table(table_name));
+  BTree tree(*core_.store, from->root);
+  POWERCUT_TRY(const BTree::Leaf leaf, tree.find(key));
+  if (!leaf.found) return false;
+  row = leaf.page.page().value(leaf.slot);
+  return true;
+}
+
+Result<void> LedgerSession::scan(std::string_view table_name, std::string_view from, std::string_view to,
+                                 const engine::RowVisitor& visit) {
+  POWERCUT_TRYV(usable());
+  POWERCUT_TRY(const Table* const of, table(table_name));
+  return BTree(*core_.store, of->root).scan(from, to, visit);
+}
+
+Result<void> LedgerSession::insert(std::string_view table_name, std::string_view key, std::string_view row) {
+  return in_transaction([&] { return write_row(table_name, key, row, Existing::kMustNotBe); });
+}
+
+Result<void> LedgerSession::update(std::string_view table_name, std::string_view key, std::string_view row) {
+  return in_transaction([&] { return write_row(table_name, key, row, Existing::kMustBe); });
+}
+
+Result<void> LedgerSession::put(std::string_view table_name, std::string_view key, std::string_view row) {
+  return in_transaction([&] { return write_row(table_name, key, row, Existing::kMayBe); });
+}
+
+Result<void> LedgerSession::write_row(std::string_view table_name, std::string_view key, std::string_view row, Existing existing) {
+  POWERCUT_TRY(const Table* const into, table(table_name));
+  if (key.size() > kMostKeyBytes || key.size() + row.size() > kMostCellBytes) {
+    return Error(ErrorCode::kInvalidArgument, std::string(table_name) + ": a key may have " + std::to_string(kMostKeyBytes) +
+                                                  " bytes, key and row together " + std::to_string(kMostCellBytes));
+  }
+  POWERCUT_TRYV(engine::check_row(into->schema, row));
+  POWERCUT_TRY(const bool exists, get(table_name, key, before_));
+  if (exists && existing == Existing::kMustNotBe) {
+    return Error(ErrorCode::kAlreadyExists, std::string(table_name) + ": a row with that key exists");
+  }
+  if (!exists && existing == Existing::kMustBe) {
+    return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
+  }
+  POWERCUT_TRYV(engine::check_constraints(into->schema, row));
+  POWERCUT_TRYV(check_unique(*into, key, row));
+  POWERCUT_TRYV(transaction_->write(exists ? RowAction::kUpdate : RowAction::kInsert, into->root, key, row));
+  return write_indexes(*into, key, exists ? std::string_view(before_) : std::string_view(), row);
+}
+
+Result<void> LedgerSession::erase(std::string_view table_name, std::string_view key) {
+  return in_transaction([&]() -> Result<void> {
+    POWERCUT_TRY(const Table* const from, table(table_name));
+    POWERCUT_TRY(const bool exists, get(table_name, key, before_));
+    if (!exists) return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
+    POWERCUT_TRYV(transaction_->write(RowAction::kDelete, from->root, key, {}));
+    return write_indexes(*from, key, before_, {});
+  });
+}
+
+Result<void> LedgerSession::check_unique(const Table& into, std::string_view key, std::string_view row) {
+  std::size_t index = 0;
+  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
+    if (!into.schema.columns[column].unique) continue;
+    BTree tree(*core_.store, into.indexes[index++]);
+    const std::string_view value = engine::encoded_column(row, column);
+    if (engine::is_null(value)) continue;
+    if (value.size() > kMostKeyBytes) {
+      return Error(ErrorCode::kInvalidArgument, into.schema.name + "." + into.schema.columns[column].name + ": a unique value may have " +
+                                                    std::to_string(kMostKeyBytes - 3) + " bytes");
+    }
+    POWERCUT_TRY(const BTree::Leaf leaf, tree.find(value));
+    if (leaf.found && leaf.page.page().value(leaf.slot) != key) {
+      return Error(ErrorCode::kConstraint, into.schema.name + "." + into.schema.columns[column].name + ": UNIQUE");
+    }
+  }
+  return success();
+}
+
+// Brings the unique indexes from the row `before` (empty: none) to `after` (empty: none).
+Result<void> LedgerSession::write_indexes(const Table& into, std::string_view key, std::string_view before, std::string_view after) {
+  const bool logged = !core_.options.defects.unique_index_unlogged;
+  std::size_t index = 0;
+  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
+    if (!into.schema.columns[column].unique) continue;
+    const PageId root = into.indexes[index++];
+    const std::string_view old_value = engine::encoded_column(before, column);
+    const std::string_view new_value = engine::encoded_column(after, column);
+    if (old_value == new_value) continue;
+    if (!engine::is_null(old_value)) POWERCUT_TRYV(transaction_->write(RowAction::kDelete, root, old_value, {}, logged));
+    if (!engine::is_null(new_value)) POWERCUT_TRYV(transaction_->write(RowAction::kInsert, root, new_value, key, logged));
+  }
+  return success();
+}
+
+Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {
+  return in_transaction([&]() -> Result<void> {
+    BTree catalogue(*core_.store, kCatalogueRoot);
+    POWERCUT_TRY(BTree::Leaf leaf, catalogue.find(schema.name));
+    if (leaf.found) return Error(ErrorCode::kAlreadyExists, "a table is called '" + schema.name + "'");
+    leaf.page = PageRef();
+    Table made;
+    made.schema = schema;
+    made.indexes.resize(static_cast<std::size_t>(
+        std::count_if(schema.columns.begin(), schema.columns.end(), [](const engine::Column& column) { return column.unique; })));
+    encode_table(made, record_);
+    if (schema.name.empty() || schema.name.size() > kMostKeyBytes || schema.name.size() + record_.size() > kMostCellBytes) {
+      return Error(ErrorCode::kInvalidArgument, "table '" + schema.name + "': the name is empty, or the schema is longer than " +
+                                                    std::to_string(kMostCellBytes) + " bytes");
+    }
+    POWERCUT_TRY(made.root, BTree::create(*core_.store));
+    for (PageId& root : made.indexes) {
+      POWERCUT_TRY(root, BTree::create(*core_.store));
+    }
+    encode_table(made, record_);
+    ++core_.catalogue_version;
+    return transaction_->write(RowAction::kInsert, kCatalogueRoot, schema.name, record_);
+  });
+}
+
+Result<void> LedgerSession::drop_table(std::string_view name) {
+  return in_transaction([&]() -> Result<void> {
+    POWERCUT_TRY(const Table* const found, table(name));
+    const auto trees = found->trees();
+    POWERCUT_TRYV(transaction_->write(RowAction::kDelete, kCatalogueRoot, name, {}));
+    ++core_.catalogue_version;
+    if (core_.options.defects.drop_frees_early) {
+      for (const PageId root : trees) POWERCUT_TRYV(BTree(*core_.store, root).free_all());
+      return success();
+    }
+    transaction_->drop_trees(trees);
+    return success();
+  });
+}
+
+}  // namespace powercut::ledger

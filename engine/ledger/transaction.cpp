@@ -1,0 +1,179 @@
+#include "engine/ledger/transaction.h"
+
+#include "engine/ledger/catalogue.h"
+
+#include <algorithm>
+
+namespace powercut::ledger {
+
+Transaction::Transaction(Core& core) : core_(core) {
+  state_.txn = core_.next_txn;
+  core_.next_txn = static_cast<TxnId>(raw(core_.next_txn) + 1);
+  core_.active.push_back(this);
+}
+
+Transaction::Transaction(Core& core, const ActiveTxn& found) : core_(core), state_(found) { core_.active.push_back(this); }
+
+Transaction::~Transaction() { std::erase(core_.active, this); }
+
+void Transaction::appended(Lsn lsn) {
+  if (state_.first == Lsn::kNone) state_.first = lsn;
+  state_.last = lsn;
+  state_.undo_next = lsn;
+}
+
+Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_view key, std::string_view row, bool logged) {
+  BTree tree(*core_.store, tree_root);
+  BTree::Leaf leaf;
+  if (action == RowAction::kDelete) {
+    POWERCUT_TRY(leaf, tree.find(key));
+  } else {
+    POWERCUT_TRY(leaf, tree.find_with_room(key, row.size()));
+  }
+  if (leaf.found == (action == RowAction::kInsert)) {
+    return Error(ErrorCode::kCorrupt, "tree " + std::to_string(raw(tree_root)) + ": the row of a " + std::string(to_string(action)) +
+                                          (leaf.found ? " is there already" : " is not there"));
+  }
+  RowChange change;
+  change.action = action;
+  change.tree = tree_root;
+  change.page = leaf.page.page().id();
+  change.slot = leaf.slot;
+  change.key = key;
+  if (leaf.found) change.before = leaf.page.page().value(leaf.slot);
+  change.after = row;
+  if (logged) {
+    POWERCUT_TRY(const Lsn lsn, core_.store->change_row(state_.txn, state_.last, change, leaf.page));
+    appended(lsn);
+  } else {
+    POWERCUT_TRYV(core_.store->change_unlogged(change, leaf.page));
+  }
+  leaf.page = PageRef();
+  if (action == RowAction::kDelete) POWERCUT_TRYV(tree.rebalance(key));
+  return success();
+}
+
+void Transaction::drop_trees(const std::vector<PageId>& trees) {
+  for (const PageId root : trees) dropped_.push_back({mark(), root});
+}
+
+Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bool logged) {
+  BTree tree(*core_.store, change.tree);
+  RowChange inverse;
+  inverse.tree = change.tree;
+  inverse.key = change.key;
+  inverse.before = change.after;
+  inverse.after = change.before;
+  inverse.action = change.action == RowAction::kInsert   ? RowAction::kDelete
+                   : change.action == RowAction::kDelete ? RowAction::kInsert
+                                                         : RowAction::kUpdate;
+  BTree::Leaf leaf;
+  if (inverse.action == RowAction::kDelete) {
+    POWERCUT_TRY(leaf, tree.find(inverse.key));
+  } else {
+    POWERCUT_TRY(leaf, tree.find_with_room(inverse.key, inverse.after.size()));
+  }
+  if (leaf.found == (inverse.action == RowAction::kInsert)) {
+    return Error(ErrorCode::kCorrupt, "undo of " + std::string(to_string(change.action)) + " in tree " +
+                                          std::to_string(raw(change.tree)) + ": its row is " + (leaf.found ? "there" : "not there"));
+  }
+  inverse.page = leaf.page.page().id();
+  inverse.slot = leaf.slot;
+  if (logged) {
+    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, undo_next, inverse, leaf.page));
+    appended(lsn);
+  } else {
+    POWERCUT_TRYV(core_.store->change_unlogged(inverse, leaf.page));
+  }
+  state_.undo_next = undo_next;
+  leaf.page = PageRef();
+  if (inverse.action == RowAction::kDelete) POWERCUT_TRYV(tree.rebalance(inverse.key));
+  if (change.tree == kCatalogueRoot) {
+    ++core_.catalogue_version;
+    if (change.action == RowAction::kInsert) {
+      POWERCUT_TRY(const Table made, decode_table(change.key, change.after));
+      const auto trees = made.trees();
+      unused_.insert(unused_.end(), trees.begin(), trees.end());
+    }
+  }
+  return success();
+}
+
+Result<void> Transaction::undo_to(Lsn mark) {
+  Lsn next = state_.last;
+  while (next > mark) {
+    POWERCUT_TRY(const LogRecord record, core_.log.read(next, undone_));
+    POWERCUT_TRY(const DecodedRow row, decode_row(record.header.type, record.body));
+    next = row.undo_next;
+    if (record.header.type != RecordType::kRow) continue;
+    next = record.header.previous;
+    POWERCUT_TRYV(undo_change(row.change, next, !core_.options.defects.savepoint_unlogged || mark == Lsn::kNone));
+  }
+  // A dropped table that is back keeps its pages.
+  std::erase_if(dropped_, [mark](const DroppedTree& tree) { return tree.mark > mark; });
+  return success();
+}
+
+Result<bool> Transaction::undo_next() {
+  while (state_.undo_next != Lsn::kNone) {
+    POWERCUT_TRY(const LogRecord record, core_.log.read(state_.undo_next, undone_));
+    POWERCUT_TRY(const DecodedRow row, decode_row(record.header.type, record.body));
+    if (record.header.type == RecordType::kRow) {
+      POWERCUT_TRYV(undo_change(row.change, record.header.previous, !core_.options.defects.undo_without_clr));
+      return true;
+    }
+    state_.undo_next = row.undo_next;
+  }
+  return false;
+}
+
+Result<bool> Transaction::undo_oldest() {
+  Lsn oldest = Lsn::kNone;
+  Lsn next = state_.undo_next;
+  while (next != Lsn::kNone && next > undone_until_) {
+    POWERCUT_TRY(const LogRecord record, core_.log.read(next, undone_));
+    POWERCUT_TRY(const DecodedRow row, decode_row(record.header.type, record.body));
+    if (record.header.type == RecordType::kRow) oldest = next;
+    next = record.header.type == RecordType::kRow ? record.header.previous : row.undo_next;
+  }
+  if (oldest == Lsn::kNone) return false;
+  POWERCUT_TRY(const LogRecord record, core_.log.read(oldest, undone_));
+  POWERCUT_TRY(const DecodedRow row, decode_row(record.header.type, record.body));
+  undone_until_ = oldest;
+  const Lsn start = state_.undo_next;
+  POWERCUT_TRYV(undo_change(row.change, start, true));
+  return true;
+}
+
+Result<void> Transaction::commit() {
+  if (!changed_anything()) return success();
+  record_.clear();
+  encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
+  POWERCUT_TRY(const Lsn lsn, core_.log.append(record_));
+  if (!core_.options.defects.ack_before_sync) POWERCUT_TRYV(core_.log.flush(lsn));
+  std::erase(core_.active, this);
+  for (const DroppedTree& tree : dropped_) unused_.push_back(tree.root);
+  return free_unused();
+}
+
+Result<void> Transaction::rollback() {
+  if (!changed_anything()) return success();
+  POWERCUT_TRYV(undo_to(Lsn::kNone));
+  return finish_rollback();
+}
+
+Result<void> Transaction::finish_rollback() {
+  record_.clear();
+  encode_plain(record_, RecordType::kRolledBack, state_.txn, state_.last);
+  POWERCUT_TRYV(core_.log.append(record_));
+  std::erase(core_.active, this);
+  return free_unused();
+}
+
+Result<void> Transaction::free_unused() {
+  for (const PageId root : unused_) POWERCUT_TRYV(BTree(*core_.store, root).free_all());
+  unused_.clear();
+  return success();
+}
+
+}  // namespace powercut::ledger

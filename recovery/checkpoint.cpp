@@ -1,0 +1,57 @@
+#include "recovery/checkpoint.h"
+
+#include "engine/ledger/transaction.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+namespace powercut::recovery {
+namespace {
+
+using ledger::CheckpointExtent;
+using ledger::Core;
+using ledger::Lsn;
+
+Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
+  const ledger::Defects& defects = core.options.defects;
+  std::string record;
+  encode_plain(record, ledger::RecordType::kCheckpointBegin, ledger::TxnId::kNone, Lsn::kNone);
+  POWERCUT_TRY(const Lsn begin, core.log.append(record));
+  core.store->set_checkpoint_begin(begin);
+
+  const Lsn everything{std::numeric_limits<std::uint64_t>::max()};
+  POWERCUT_TRYV(core.pool->write_back_before(extent == CheckpointExtent::kEverything ? everything : core.previous_checkpoint_begin));
+  if (!defects.checkpoint_before_data_sync) POWERCUT_TRYV(core.pool->sync());
+
+  ledger::CheckpointEnd end;
+  end.begin = begin;
+  end.next_txn = core.next_txn;
+  Lsn needed = begin;
+  for (const ledger::Transaction* txn : core.active) {
+    if (!txn->changed_anything()) continue;
+    needed = std::min(needed, txn->state().first);
+    if (!defects.checkpoint_forgets_active) end.active.push_back(txn->state());
+  }
+  Lsn redo = begin;
+  if (!defects.checkpoint_trusts_too_much) core.pool->dirty_pages(end.dirty);
+  for (const ledger::DirtyPage& dirty : end.dirty) redo = std::min(redo, dirty.rec_lsn);
+  record.clear();
+  encode_checkpoint_end(record, end);
+  POWERCUT_TRY(const Lsn lsn, core.log.append(record));
+  POWERCUT_TRYV(core.log.flush(lsn));
+  POWERCUT_TRYV(core.control.checkpointed(lsn, redo));
+  core.previous_checkpoint_begin = begin;
+  core.log.release_before(std::min(needed, redo));
+  return success();
+}
+
+}  // namespace
+
+Result<void> checkpoint(Core& core, CheckpointExtent extent) {
+  const auto done = make_checkpoint(core, extent);
+  if (done.has_error()) core.failure = Error(ErrorCode::kStopped, "a checkpoint failed: " + done.error().message());
+  return done;
+}
+
+}  // namespace powercut::recovery

@@ -1,0 +1,188 @@
+#include "recovery/redo.h"
+
+#include "engine/ledger/log_reader.h"
+#include "engine/ledger/log_record.h"
+
+#include <algorithm>
+#include <string>
+
+namespace powercut::recovery {
+namespace {
+
+using ledger::ActiveTxn;
+using ledger::CheckpointEnd;
+using ledger::Core;
+using ledger::DirtyPage;
+using ledger::Lsn;
+using ledger::LogRecord;
+using ledger::Page;
+using ledger::PageId;
+using ledger::raw;
+using ledger::RecordType;
+using ledger::TxnId;
+
+class Pass {
+ public:
+  Pass(Core& core, const engine::Narrator* narrator) : core_(core), narrator_(narrator) {}
+
+  Result<RedoResult> run();
+
+ private:
+  Result<void> read_checkpoint(ledger::LogReader& reader);
+  void analyse(const LogRecord& record, Lsn undo_next);
+  Result<void> redo_row(const LogRecord& record);
+  Result<void> redo_images(const LogRecord& record);
+  bool page_may_lack(PageId page, Lsn lsn) const;
+
+  template <class... Parts>
+  void say(std::string_view phase, const Parts&... parts) const {
+    if (narrator_ == nullptr) return;
+    std::string line;
+    (line.append(parts), ...);
+    (*narrator_)(phase, line);
+  }
+  static std::string number(std::uint64_t value) { return std::to_string(value); }
+
+  Core& core_;
+  const engine::Narrator* narrator_;
+  CheckpointEnd checkpoint_;
+  Lsn redo_from_ = Lsn::kNone;
+  RedoResult result_;
+  std::vector<ledger::PageImage> images_;
+};
+
+Result<RedoResult> Pass::run() {
+  const auto& control = core_.control.record();
+  ledger::LogReader reader(core_.files, core_.directory, core_.options.defects, core_.memory.recovery_buffer);
+  POWERCUT_TRYV(read_checkpoint(reader));
+  POWERCUT_TRYV(core_.open_data(faultfs::OpenMode::kReadWrite, checkpoint_.begin));
+  core_.next_txn = checkpoint_.next_txn;
+  result_.losers = checkpoint_.active;
+
+  reader.start(control, redo_from_);
+  LogRecord record;
+  for (;;) {
+    POWERCUT_TRY(const bool more, reader.next(record));
+    if (!more) break;
+    ++result_.records;
+    if (record.header.type == RecordType::kImages) {
+      POWERCUT_TRYV(redo_images(record));
+    } else if (record.header.type == RecordType::kRow || record.header.type == RecordType::kCompensation) {
+      POWERCUT_TRYV(redo_row(record));
+    } else {
+      analyse(record, Lsn::kNone);
+    }
+  }
+  if (control.checkpoint != Lsn::kNone && reader.position() <= control.checkpoint) {
+    return Error(ErrorCode::kCorrupt, core_.directory + ": the log ends at LSN " + number(raw(reader.position())) + " (" +
+                                          std::string(reader.why_ended()) + "), before the checkpoint at LSN " +
+                                          number(raw(control.checkpoint)));
+  }
+  core_.log.open_at(reader.position());
+  say("analysis", "the log ends at LSN ", number(raw(reader.position())), ": ", reader.why_ended());
+  for (const ActiveTxn& loser : result_.losers) {
+    say("analysis", "txn ", number(raw(loser.txn)), " is a loser: its last record is at LSN ", number(raw(loser.last)));
+  }
+  return std::move(result_);
+}
+
+Result<void> Pass::read_checkpoint(ledger::LogReader& reader) {
+  const auto& control = core_.control.record();
+  if (control.checkpoint == Lsn::kNone) {
+    redo_from_ = ledger::Log::first_lsn(control.segment_bytes);
+    checkpoint_.begin = redo_from_;
+    checkpoint_.next_txn = TxnId{1};
+    say("analysis", "no checkpoint yet: from the first record, LSN ", number(raw(redo_from_)));
+    return success();
+  }
+  reader.start(control, control.checkpoint);
+  POWERCUT_TRY(const LogRecord end, reader.at(control.checkpoint));
+  if (end.header.type != RecordType::kCheckpointEnd) {
+    return Error(ErrorCode::kCorrupt, core_.directory + ": LSN " + number(raw(control.checkpoint)) +
+                                          ": the control record says that a checkpoint ended here, but this is " +
+                                          std::string(to_string(end.header.type)));
+  }
+  POWERCUT_TRYV(decode_checkpoint_end(end.body, checkpoint_));
+  std::sort(checkpoint_.dirty.begin(), checkpoint_.dirty.end(),
+            [](const DirtyPage& a, const DirtyPage& b) { return a.page < b.page; });
+  redo_from_ = control.redo;
+  say("analysis", "checkpoint from LSN ", number(raw(checkpoint_.begin)), " to ", number(raw(control.checkpoint)), ": redo from ",
+      number(raw(redo_from_)), ", ", number(checkpoint_.active.size()), " active, ", number(checkpoint_.dirty.size()), " dirty");
+  return success();
+}
+
+// Keeps the table of active transactions. What is before the checkpoint's end is in its table already.
+void Pass::analyse(const LogRecord& record, Lsn undo_next) {
+  if (record.lsn < core_.control.record().checkpoint || record.header.txn == TxnId::kNone) return;
+  if (raw(record.header.txn) >= raw(core_.next_txn)) core_.next_txn = static_cast<TxnId>(raw(record.header.txn) + 1);
+  auto& losers = result_.losers;
+  const auto found =
+      std::find_if(losers.begin(), losers.end(), [&](const ActiveTxn& active) { return active.txn == record.header.txn; });
+  if (record.header.type == RecordType::kCommit || record.header.type == RecordType::kRolledBack) {
+    say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ", number(raw(record.header.txn)));
+    if (found != losers.end()) losers.erase(found);
+    return;
+  }
+  if (found != losers.end()) {
+    found->last = record.lsn;
+    found->undo_next = undo_next;
+  } else {
+    losers.push_back({record.header.txn, record.lsn, record.lsn, undo_next});
+  }
+}
+
+// Whether the page on disk may lack the change at `lsn`: not if the checkpoint says that it was written since.
+bool Pass::page_may_lack(PageId page, Lsn lsn) const {
+  if (lsn > checkpoint_.begin || core_.options.defects.redo_without_page_test) return true;
+  const auto dirty = std::lower_bound(checkpoint_.dirty.begin(), checkpoint_.dirty.end(), page,
+                                      [](const DirtyPage& entry, PageId wanted) { return entry.page < wanted; });
+  return dirty != checkpoint_.dirty.end() && dirty->page == page && dirty->rec_lsn <= lsn;
+}
+
+Result<void> Pass::redo_row(const LogRecord& record) {
+  POWERCUT_TRY(const ledger::DecodedRow row, decode_row(record.header.type, record.body));
+  const bool compensation = record.header.type == RecordType::kCompensation;
+  analyse(record, compensation ? row.undo_next : record.lsn);
+  const auto tell = [&](std::string_view what) {
+    say("redo", "LSN ", number(raw(record.lsn)), ": ", compensation ? "CLR " : "", to_string(row.change.action), " page ",
+        number(raw(row.change.page)), " slot ", number(row.change.slot), ": ", what);
+  };
+  if (compensation && core_.options.defects.clr_not_redone) return success();
+  if (!page_may_lack(row.change.page, record.lsn)) {
+    tell("written by the checkpoint");
+    return success();
+  }
+  POWERCUT_TRY(auto ref, core_.store->fetch(row.change.page));
+  Page page = ref.page();
+  if (page.lsn() >= record.lsn && !core_.options.defects.redo_without_page_test) {
+    tell("already there");
+    return success();
+  }
+  core_.pool->mark_dirty(ref, redo_from_);
+  POWERCUT_TRYV(apply_row_change(row.change, page));
+  page.set_lsn(record.lsn);
+  ++result_.applied;
+  tell("done again");
+  return success();
+}
+
+Result<void> Pass::redo_images(const LogRecord& record) {
+  POWERCUT_TRYV(decode_images(record.body, images_));
+  for (const ledger::PageImage& image : images_) {
+    if (!page_may_lack(image.page, record.lsn)) continue;
+    POWERCUT_TRY(auto ref, core_.pool->fetch_blank(image.page));
+    Page page = ref.page();
+    POWERCUT_TRYV(restore_image(image, page));
+    page.set_lsn(record.lsn);
+    core_.pool->mark_dirty(ref, record.lsn);
+    ++result_.applied;
+    say("redo", "LSN ", number(raw(record.lsn)), ": page ", number(raw(image.page)), " restored from its image");
+  }
+  return success();
+}
+
+}  // namespace
+
+Result<RedoResult> analyse_and_redo(Core& core, const engine::Narrator* narrator) { return Pass(core, narrator).run(); }
+
+}  // namespace powercut::recovery
