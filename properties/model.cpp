@@ -33,6 +33,14 @@ Model::Model(std::size_t tables) {
   working_.tables.resize(tables);
 }
 
+Model Model::recovered(bool with_in_doubt) const {
+  Model model(0);
+  model.committed_ = with_in_doubt ? working_ : committed_;
+  model.working_ = model.committed_;
+  model.transaction_ = transaction_ + (with_in_doubt ? 1 : 0);
+  return model;
+}
+
 void Model::apply(State& state, const Change& change, bool forward) {
   ModelTable& table = state.tables[change.table];
   const bool exists = forward ? change.after_exists : change.before_exists;

@@ -66,6 +66,9 @@ class Model {
   // Changes that were undone or never committed, in order.
   const std::vector<Change>& abandoned() const { return abandoned_; }
 
+  // The model of the database as a recovery left it, with the transaction in doubt or without it.
+  Model recovered(bool with_in_doubt) const;
+
   void put(std::uint32_t table, std::string_view key, std::string_view row);
   void erase(std::uint32_t table, std::string_view key);
   void create_table(std::uint32_t table);

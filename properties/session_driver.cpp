@@ -2,6 +2,7 @@
 
 #include "engine/row.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace powercut::properties {
@@ -16,7 +17,7 @@ Result<void> outcome_of(const Result<T>& result) {
 
 }  // namespace
 
-std::optional<Violation> SessionDriver::run(engine::Session& session, const Step& step) {
+std::optional<Violation> SessionDriver::run(engine::Database& database, engine::Session& session, const Step& step) {
   violation_.reset();
   savepoints_.clear();
   if (!agree(session.begin(), {}, "begin")) return std::move(violation_);
@@ -28,7 +29,7 @@ std::optional<Violation> SessionDriver::run(engine::Session& session, const Step
   }
   for (const Operation& operation : step.operations) {
     if (violation_) return std::move(violation_);
-    operate(session, operation);
+    operate(database, session, operation);
   }
   if (!violation_ && !marker_first) write_marker(session);
   if (violation_) return std::move(violation_);
@@ -68,7 +69,7 @@ void SessionDriver::write_marker(engine::Session& session) {
   model_.put(0, key_, row_);
 }
 
-void SessionDriver::operate(engine::Session& session, const Operation& operation) {
+void SessionDriver::operate(engine::Database& database, engine::Session& session, const Operation& operation) {
   switch (operation.kind) {
     case OperationKind::kTransfer:
       return transfer(session, operation);
@@ -85,6 +86,12 @@ void SessionDriver::operate(engine::Session& session, const Operation& operation
     case OperationKind::kRollbackTo:
     case OperationKind::kRelease:
       return savepoint(session, operation);
+    case OperationKind::kCheckpoint: {
+      const auto answer = database.checkpoint();
+      if (answer.has_error() && answer.error().code() == ErrorCode::kUnsupported) return;
+      agree(answer, {}, about(operation));
+      return;
+    }
     case OperationKind::kCreateTable: {
       const bool exists = model_.working().tables[operation.table].exists;
       const Expected expected = exists ? Expected(ErrorCode::kAlreadyExists) : Expected();

@@ -23,7 +23,7 @@ class SessionDriver {
       : workload_(workload), model_(model), hook_(std::move(hook)) {}
 
   // A set-up or transaction step.
-  std::optional<Violation> run(engine::Session& session, const Step& step);
+  std::optional<Violation> run(engine::Database& database, engine::Session& session, const Step& step);
 
  private:
   struct Savepoint {
@@ -34,7 +34,7 @@ class SessionDriver {
   using Expected = std::optional<ErrorCode>;
 
   void set_up(engine::Session& session, const Step& step);
-  void operate(engine::Session& session, const Operation& operation);
+  void operate(engine::Database& database, engine::Session& session, const Operation& operation);
   void transfer(engine::Session& session, const Operation& operation);
   void write(engine::Session& session, const Operation& operation);
   void get(engine::Session& session, const Operation& operation);

@@ -6,7 +6,7 @@
 namespace powercut::properties {
 namespace {
 
-constexpr std::array<std::pair<OperationKind, std::string_view>, 12> kOperations{{
+constexpr std::array<std::pair<OperationKind, std::string_view>, 13> kOperations{{
     {OperationKind::kTransfer, "transfer"},
     {OperationKind::kInsert, "insert"},
     {OperationKind::kUpdate, "update"},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<OperationKind, std::string_view>, 12> kOperations
     {OperationKind::kRelease, "release"},
     {OperationKind::kCreateTable, "create table"},
     {OperationKind::kDropTable, "drop table"},
+    {OperationKind::kCheckpoint, "checkpoint"},
 }};
 
 constexpr std::array<std::pair<StepKind, std::string_view>, 4> kSteps{{

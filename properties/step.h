@@ -23,6 +23,7 @@ enum class OperationKind : unsigned char {
   kRelease,      // number a
   kCreateTable,  // the table
   kDropTable,    // the table
+  kCheckpoint,   // of the database, with the transaction open
 };
 
 // The numbers mean what the kind says. `table` counts the workload's tables (0 holds the markers). `amount` determines

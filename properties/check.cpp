@@ -1,0 +1,268 @@
+#include "properties/check.h"
+
+#include "engine/row.h"
+#include "faultfs/sim_file_system.h"
+#include "faultfs/tracing_file_system.h"
+#include "properties/session_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace powercut::properties {
+namespace {
+
+constexpr std::size_t kMostDifferences = 12;
+
+enum Plan : std::uint32_t { kPlain = 0, kGoOn = 1, kRecoverAgain = 2, kCrashInRecovery = 3, kPlans = 4 };
+
+// How many syncs into recovery, or into the work after it, the second crash may come.
+constexpr std::uint32_t kMostSyncs = 6;
+
+std::string place(const Workload& workload, std::uint32_t table, std::string_view key) {
+  return workload.tables()[table].name + "[" + engine::bytes_text(key) + "]";
+}
+
+}  // namespace
+
+std::optional<Violation> Checker::check(const CrashMoment& moment, faultfs::Choices& choices, std::uint32_t nested,
+                                        CheckObserver* observer) {
+  const Promised promised{moment.model, moment.interrupted, moment.set_up};
+  return recover(0, moment.disk, promised, choices, std::min(nested, kMostNested), moment.where, observer);
+}
+
+std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
+                                          faultfs::Choices& choices, std::uint32_t nested, std::string_view why,
+                                          CheckObserver* observer) {
+  ++recoveries_;
+  while (disks_.size() <= depth) disks_.push_back(std::make_unique<faultfs::SimDisk>());
+  faultfs::SimDisk& disk = *disks_[depth];
+  disk.set_crash_hook(nullptr);
+  disk.set_resolution_observer(nullptr);
+  disk.boot(crashed, choices);
+  faultfs::SimFileSystem plain_files(disk);
+  std::optional<faultfs::TracingFileSystem> traced;
+  std::optional<engine::Narrator> narrator;
+  if (observer != nullptr) {
+    observer->on_boot(depth, why);
+    disk.set_resolution_observer([&disk, observer](const faultfs::Resolution& resolution) { observer->on_resolution(disk, resolution); });
+    traced.emplace(plain_files, observer->trace());
+    narrator = [observer](std::string_view phase, std::string_view line) { observer->on_recovery(phase, line); };
+  }
+  faultfs::FileSystem& files = traced ? static_cast<faultfs::FileSystem&>(*traced) : plain_files;
+
+  const std::uint32_t plan = nested == 0 ? kPlain : choices.pick(kPlans, {"what follows the recovery", depth, 0, true});
+  std::optional<Violation> nested_violation;
+  if (plan == kCrashInRecovery) {
+    const std::uint32_t at = choices.pick(kMostSyncs, {"the sync of recovery at which the power fails", depth, 0, true});
+    disk.set_crash_hook([&, countdown = at]() mutable {
+      if (countdown-- != 0) return;
+      disk.set_crash_hook(nullptr);
+      nested_violation = recover(depth + 1, disk, promised, choices, 0, "during recovery", observer);
+    });
+  }
+  auto opened = engine_.open(files, kDatabaseDirectory, narrator ? &*narrator : nullptr);
+  disk.set_crash_hook(nullptr);
+  if (nested_violation) return nested_violation;
+  if (opened.has_error()) return Violation{Oracle::kAlive, "the database does not open: " + opened.error().message(), {}};
+  const std::unique_ptr<engine::Database> database = std::move(opened).value();
+  auto made = database->new_session();
+  if (made.has_error()) return Violation{Oracle::kAlive, "no session: " + made.error().message(), {}};
+  const std::unique_ptr<engine::Session> session = std::move(made).value();
+
+  Expected found = promised.expected;
+  if (auto violation = compare(*database, *session, promised, found)) return violation;
+  if (plan == kRecoverAgain) return recover_again(depth, promised, found, choices, observer);
+  if (plan == kGoOn) return go_on(depth, *database, *session, promised, found, choices, observer);
+  return std::nullopt;
+}
+
+std::optional<Violation> Checker::recover_again(std::size_t depth, const Promised& promised, Expected found, faultfs::Choices& choices,
+                                                CheckObserver* observer) {
+  const Promised same{promised.model, promised.interrupted, promised.set_up, found};
+  auto violation = recover(depth + 1, *disks_[depth], same, choices, 0, "after recovery", observer);
+  if (violation) {
+    violation->summary = "a second recovery changed what the first had found: " + violation->summary;
+    violation->oracle = Oracle::kIdempotent;
+  }
+  return violation;
+}
+
+std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& database, engine::Session& session,
+                                        const Promised& promised, Expected found, faultfs::Choices& choices,
+                                        CheckObserver* observer) {
+  // What the user does: again what was interrupted, or if it is there already (or was no transaction) a small new one.
+  const bool present = found == Expected::kAfter;
+  Model model = promised.model.recovered(present);
+  const bool is_set_up = !model.committed().tables[0].exists;
+  const bool repeats = promised.interrupted.kind == StepKind::kTransaction && !present;
+  const Step small;
+  const Step& next = is_set_up ? promised.set_up : repeats ? promised.interrupted : small;
+
+  const std::uint32_t at = choices.pick(kMostSyncs, {"the sync after recovery at which the power fails; 0: after the answer", depth, 0, true});
+  faultfs::SimDisk& disk = *disks_[depth];
+  std::optional<Violation> nested_violation;
+  const auto crash = [&](std::string_view why) {
+    nested_violation = recover(depth + 1, disk, {model, next, promised.set_up}, choices, 0, why, observer);
+  };
+  if (at > 0) {
+    disk.set_crash_hook([&, countdown = at - 1]() mutable {
+      if (countdown-- != 0) return;
+      disk.set_crash_hook(nullptr);
+      crash("in the work after recovery");
+    });
+  }
+  SessionDriver driver(workload_, model, nullptr);
+  auto violation = driver.run(database, session, next);
+  disk.set_crash_hook(nullptr);
+  if (nested_violation) return nested_violation;
+  if (violation) {
+    violation->summary = "after recovery: " + violation->summary;
+    return violation;
+  }
+  if (at == 0) crash("after a transaction that followed recovery");
+  return nested_violation;
+}
+
+std::optional<Violation> Checker::compare(engine::Database& database, engine::Session& session, const Promised& promised,
+                                          Expected& found) {
+  const Model& model = promised.model;
+  if (found == Expected::kAny) {
+    found = Expected::kBefore;
+    if (model.promise() == Promise::kInDoubt) {
+      marker_key(model.transaction(), key_);
+      const auto there = session.get(workload_.tables()[0].name, key_, row_);
+      if (there.has_value() && there.value()) found = Expected::kAfter;
+    }
+  }
+  const State& state = found == Expected::kAfter ? model.working() : model.committed();
+
+  // Every row, side by side with the model's.
+  tally_.reset();
+  std::size_t existing = 0;
+  for (std::uint32_t table = 0; table < state.tables.size(); ++table) {
+    const ModelTable& expected = state.tables[table];
+    if (!expected.exists) continue;
+    ++existing;
+    struct Walk {
+      const ModelRow* next;
+      const ModelRow* end;
+      std::uint32_t table;
+      const Workload& workload;
+      Tally& tally;
+      bool same;
+    } walk{expected.rows.data(), expected.rows.data() + expected.rows.size(), table, workload_, tally_, true};
+    const auto scanned = session.scan(workload_.tables()[table].name, {}, {}, [&walk](std::string_view key, std::string_view row) {
+      walk.workload.tally_row(walk.tally, walk.table, key, row);
+      if (walk.next == walk.end || walk.next->key != key || walk.next->row != row) return walk.same = false;
+      ++walk.next;
+      return true;
+    });
+    if (scanned.has_error()) return explain(session, promised, state, scanned.error().message());
+    if (!walk.same || walk.next != walk.end) return explain(session, promised, state, {});
+  }
+  const auto tables = database.tables();
+  if (tables.has_error()) return explain(session, promised, state, tables.error().message());
+  if (tables.value().size() != existing) return explain(session, promised, state, {});
+
+  const bool set_up = state.tables[0].exists;
+  workload_.tally_end(tally_, set_up, promised.set_up.count);
+  if (!tally_.broken.empty()) return Violation{Oracle::kConsistent, tally_.broken, {}};
+  outcome_ = state.hash;
+  return std::nullopt;
+}
+
+// Finds out which promise is broken. Slow: it reads everything again.
+Violation Checker::explain(engine::Session& session, const Promised& promised, const State& state, std::string_view why) {
+  Violation violation;
+  const Model& model = promised.model;
+  std::string missing;    // acknowledged transactions whose markers are not there
+  std::string unwanted;   // transactions that should not be there
+  bool undone_value = false;
+  bool older_value = false;
+  bool damaged = false;
+
+  tally_.reset();
+  const auto note = [&](std::string line) {
+    if (violation.differences.size() < kMostDifferences) violation.differences.push_back(std::move(line));
+  };
+  // Whether a change once made, or unmade, this row look like what was found.
+  const auto was = [](const Change& change, std::uint32_t table, std::string_view key, bool there, std::string_view row, bool after) {
+    if (change.kind != Change::Kind::kRow || change.table != table || change.key != key) return false;
+    return after ? change.after_exists == there && (!there || change.after == row)
+                 : change.before_exists == there && (!there || change.before == row);
+  };
+  const auto differs = [&](std::uint32_t table, std::string_view key, bool there, std::string_view row, const ModelRow* expected) {
+    const auto& columns = workload_.tables()[table].columns;
+    note(place(workload_, table, key) + ": expected " + (expected != nullptr ? engine::row_text(columns, expected->row) : "no row") +
+         ", found " + (there ? engine::row_text(columns, row) : "no row"));
+    if (table == 0) {
+      std::string& list = there ? unwanted : missing;
+      list.append(list.empty() ? "" : ", ").append(key);
+      return;
+    }
+    for (const Change& change : model.abandoned()) undone_value = undone_value || was(change, table, key, there, row, true);
+    for (const auto& changes : model.history()) {
+      for (const Change& change : changes) older_value = older_value || was(change, table, key, there, row, false);
+    }
+  };
+  for (std::uint32_t table = 0; table < state.tables.size(); ++table) {
+    const ModelTable& expected = state.tables[table];
+    std::size_t at = 0;
+    const auto scanned = session.scan(workload_.tables()[table].name, {}, {}, [&](std::string_view key, std::string_view row) {
+      workload_.tally_row(tally_, table, key, row);
+      while (at < expected.rows.size() && expected.rows[at].key < key) {
+        differs(table, expected.rows[at].key, false, {}, &expected.rows[at]);
+        ++at;
+      }
+      const bool same_key = at < expected.rows.size() && expected.rows[at].key == key;
+      if (!same_key) {
+        differs(table, key, true, row, nullptr);
+      } else {
+        if (expected.rows[at].row != row) differs(table, key, true, row, &expected.rows[at]);
+        ++at;
+      }
+      return true;
+    });
+    const bool not_there = scanned.has_error() && scanned.error().code() == ErrorCode::kNotFound;
+    if (scanned.has_error() && !not_there) {
+      damaged = true;
+      note(workload_.tables()[table].name + ": " + scanned.error().message());
+    } else if (not_there != !expected.exists) {
+      note("table " + workload_.tables()[table].name + ": expected " + (expected.exists ? "to exist" : "not to exist") + ", found " +
+           (not_there ? "none" : "it"));
+      (expected.exists ? older_value : undone_value) = true;
+    }
+    if (!damaged) {
+      for (; at < expected.rows.size(); ++at) differs(table, expected.rows[at].key, false, {}, &expected.rows[at]);
+    }
+  }
+  workload_.tally_end(tally_, state.tables[0].exists, promised.set_up.count);
+
+  const bool in_doubt = model.promise() == Promise::kInDoubt;
+  if (damaged) {
+    violation.oracle = Oracle::kAlive;
+    violation.summary = "the recovered database cannot be read" + (why.empty() ? std::string() : ": " + std::string(why));
+  } else if (!missing.empty()) {
+    violation.oracle = Oracle::kDurable;
+    violation.summary = "acknowledged transactions are missing: " + missing;
+  } else if (!unwanted.empty()) {
+    violation.oracle = Oracle::kAtomic;
+    violation.summary = "transactions are there that did not commit: " + unwanted;
+  } else if (undone_value || (in_doubt && !older_value)) {
+    violation.oracle = Oracle::kAtomic;
+    violation.summary = in_doubt ? "the transaction in doubt is there in part" : "changes are there that were never committed";
+  } else if (older_value) {
+    violation.oracle = Oracle::kDurable;
+    violation.summary = "changes of acknowledged transactions are missing";
+  } else if (!tally_.broken.empty()) {
+    violation.oracle = Oracle::kConsistent;
+    violation.summary = tally_.broken;
+  } else {
+    violation.oracle = Oracle::kOrdered;
+    violation.summary = "what is there was never the state of the database";
+  }
+  if (!tally_.broken.empty() && violation.oracle != Oracle::kConsistent) note("also not consistent: " + tally_.broken);
+  return violation;
+}
+
+}  // namespace powercut::properties

@@ -1,0 +1,161 @@
+#include "properties/workload.h"
+
+#include "engine/row.h"
+#include "properties/workloads.h"
+
+#include <rapidcheck.h>
+
+#include <array>
+#include <cstdio>
+
+namespace powercut::properties {
+namespace {
+
+// Simpler operations in place of this one: smaller numbers.
+std::vector<Operation> simpler(const Operation& operation) {
+  std::vector<Operation> all;
+  const auto with = [&](auto change) {
+    Operation changed = operation;
+    change(changed);
+    if (changed != operation) all.push_back(changed);
+  };
+  with([](Operation& o) { o.a /= 2; });
+  with([](Operation& o) { o.b /= 2; });
+  with([](Operation& o) { o.amount /= 2; });
+  return all;
+}
+
+std::vector<Step> simpler(const Step& step) {
+  std::vector<Step> all;
+  const auto with = [&](auto change) {
+    Step changed = step;
+    change(changed);
+    if (changed != step) all.push_back(std::move(changed));
+  };
+  with([](Step& s) { s.count /= 2; });
+  if (step.count > 0) with([](Step& s) { --s.count; });
+  for (std::size_t at = 0; at < step.operations.size(); ++at) {
+    with([at](Step& s) { s.operations.erase(s.operations.begin() + static_cast<std::ptrdiff_t>(at)); });
+  }
+  for (std::size_t at = 0; at < step.operations.size(); ++at) {
+    for (const Operation& operation : simpler(step.operations[at])) {
+      with([&](Step& s) { s.operations[at] = operation; });
+    }
+  }
+  return all;
+}
+
+// Fewer steps first, then simpler ones. The set-up stays the first.
+rc::Seq<Steps> simpler_steps(const Steps& steps) {
+  const Step set_up = steps.front();
+  auto fewer = rc::seq::map(rc::shrink::removeChunks(Steps(steps.begin() + 1, steps.end())), [set_up](Steps tail) {
+    tail.insert(tail.begin(), set_up);
+    return tail;
+  });
+  auto each = rc::shrink::eachElement(steps, [](const Step& step) { return rc::seq::fromContainer(simpler(step)); });
+  return rc::seq::concat(std::move(fewer), std::move(each));
+}
+
+}  // namespace
+
+std::span<const Workload* const> workloads() {
+  static const std::array<const Workload*, 3> kWorkloads{&bank(), &kv(), &savepoints()};
+  return kWorkloads;
+}
+
+Result<const Workload*> find_workload(std::string_view name) {
+  std::string message = "no workload is called '" + std::string(name) + "'; there are:";
+  for (const Workload* workload : workloads()) {
+    if (workload->name() == name) return workload;
+    message.append(" ").append(workload->name());
+  }
+  return Error(ErrorCode::kInvalidArgument, message);
+}
+
+void Workload::key(std::uint32_t a, std::string& out) {
+  std::array<char, 16> text;
+  const int length = std::snprintf(text.data(), text.size(), "%05u", a);
+  out.assign(text.data(), static_cast<std::size_t>(length));
+}
+
+engine::TableSchema marker_schema() { return {"markers", {}}; }
+
+void marker_key(std::uint64_t transaction, std::string& out) {
+  std::array<char, 24> text;
+  const int length = std::snprintf(text.data(), text.size(), "t%06llu", static_cast<unsigned long long>(transaction));
+  out.assign(text.data(), static_cast<std::size_t>(length));
+}
+
+rc::Gen<Steps> steps_of(const Workload& workload, std::uint32_t most) {
+  return [&workload, most](const rc::Random& source, int /*size*/) {
+    rc::Random seeded = source;
+    Random random(seeded.next());
+    Steps steps;
+    Step set_up;
+    set_up.kind = StepKind::kSetUp;
+    set_up.count = workload.draw_count(random);
+    steps.push_back(set_up);
+    const std::uint32_t count = 1 + random.below(most);
+    while (steps.size() <= count) steps.push_back(workload.draw_step(random, set_up.count));
+    return rc::shrinkable::shrinkRecur(std::move(steps), simpler_steps);
+  };
+}
+
+rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, std::uint32_t most) {
+  return steps_of(workload, most)(rc::Random(seed), rc::kNominalSize);
+}
+
+std::string describe(const Workload& workload, const Operation& operation) {
+  const std::string& table = workload.tables()[operation.table].name;
+  std::string a;
+  std::string b;
+  Workload::key(operation.a, a);
+  Workload::key(operation.b, b);
+  const auto row = [&] {
+    std::string bytes;
+    workload.row(operation.table, operation.a, operation.amount, bytes);
+    return engine::row_text(workload.tables()[operation.table].columns, bytes);
+  };
+  const std::string name(to_string(operation.kind));
+  switch (operation.kind) {
+    case OperationKind::kTransfer:
+      return "transfer " + std::to_string(operation.amount) + " from " + table + "[" + a + "] to " + table + "[" + b + "]";
+    case OperationKind::kInsert:
+    case OperationKind::kUpdate:
+    case OperationKind::kPut:
+      return name + " " + table + "[" + a + "] = " + row();
+    case OperationKind::kErase:
+    case OperationKind::kGet:
+      return name + " " + table + "[" + a + "]";
+    case OperationKind::kScan:
+      return name + " " + table + "[" + a + " .. " + b + ")";
+    case OperationKind::kSavepoint:
+    case OperationKind::kRollbackTo:
+    case OperationKind::kRelease:
+      return name + " s" + std::to_string(operation.a);
+    case OperationKind::kCreateTable:
+    case OperationKind::kDropTable:
+      return name + " " + table;
+    case OperationKind::kCheckpoint:
+      return name;
+  }
+  return name;
+}
+
+std::string describe(const Workload& workload, const Step& step) {
+  switch (step.kind) {
+    case StepKind::kSetUp:
+      return "set up " + workload.tables()[1].name + " with " + std::to_string(step.count) + " rows; commit";
+    case StepKind::kCheckpoint:
+      return "checkpoint";
+    case StepKind::kReopen:
+      return "close and open again";
+    case StepKind::kTransaction:
+      break;
+  }
+  std::string text = "begin; ";
+  for (const Operation& operation : step.operations) text += describe(workload, operation) + "; ";
+  return text + (step.commit ? "commit" : "rollback");
+}
+
+}  // namespace powercut::properties

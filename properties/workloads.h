@@ -1,0 +1,15 @@
+// The workloads that there are, a file each.
+#pragma once
+
+#include "properties/workload.h"
+
+namespace powercut::properties {
+
+const Workload& bank();
+const Workload& kv();
+const Workload& savepoints();
+
+// The steps that are not transactions come about as often in each workload; nothing for a transaction.
+std::optional<Step> draw_other_step(Random& random);
+
+}  // namespace powercut::properties
