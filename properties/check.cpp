@@ -54,9 +54,8 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   std::optional<Violation> nested_violation;
   if (plan == kCrashInRecovery) {
     const std::uint32_t at = choices.pick(kMostSyncs, {"the sync of recovery at which the power fails", depth, 0, true});
-    disk.set_crash_hook([&, countdown = at]() mutable {
-      if (countdown-- != 0) return;
-      disk.set_crash_hook(nullptr);
+    disk.set_crash_hook([&, syncs = 0U]() mutable {
+      if (syncs++ != at) return;
       nested_violation = recover(depth + 1, disk, promised, choices, 0, "during recovery", observer);
     });
   }
@@ -105,9 +104,8 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
     nested_violation = recover(depth + 1, disk, {model, next, promised.set_up}, choices, 0, why, observer);
   };
   if (at > 0) {
-    disk.set_crash_hook([&, countdown = at - 1]() mutable {
-      if (countdown-- != 0) return;
-      disk.set_crash_hook(nullptr);
+    disk.set_crash_hook([&, syncs = 1U]() mutable {
+      if (syncs++ != at) return;
       crash("in the work after recovery");
     });
   }

@@ -133,7 +133,7 @@ void Pass::analyse(const LogRecord& record, Lsn undo_next) {
 
 // Whether the page on disk may lack the change at `lsn`: not if the checkpoint says that it was written since.
 bool Pass::page_may_lack(PageId page, Lsn lsn) const {
-  if (lsn > checkpoint_.begin || core_.options.defects.redo_without_page_test) return true;
+  if (lsn >= checkpoint_.begin || core_.options.defects.redo_without_page_test) return true;
   const auto dirty = std::lower_bound(checkpoint_.dirty.begin(), checkpoint_.dirty.end(), page,
                                       [](const DirtyPage& entry, PageId wanted) { return entry.page < wanted; });
   return dirty != checkpoint_.dirty.end() && dirty->page == page && dirty->rec_lsn <= lsn;

@@ -107,8 +107,11 @@ Result<void> Log::next_segment() {
 
 // Durable when it returns: the segment's header, its size and its name. It becomes the one that is written.
 Result<void> Log::prepare_segment(std::uint64_t segment) {
+  // A file of that name was left by a power failure while it was being made. It may be an old segment under a second
+  // name, which a rename across the failure leaves where renames are not one step, so it must not be written.
   POWERCUT_TRY(const bool exists, files_.exists(path(segment)));
-  if (!exists) POWERCUT_TRYV(reuse_old_segment(segment));
+  if (exists) POWERCUT_TRYV(files_.remove(path(segment)));
+  POWERCUT_TRYV(reuse_old_segment(segment));
   POWERCUT_TRY(file_, files_.open(path(segment), OpenMode::kCreate));
   // The header, and zeros where the first record will be, so that nothing old is taken for it.
   std::array<byte, kSegmentHeaderBytes + kRecordHeaderBytes> start{};
