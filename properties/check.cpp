@@ -34,6 +34,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
                                           faultfs::Choices& choices, std::uint32_t nested, std::string_view why,
                                           CheckObserver* observer) {
   ++recoveries_;
+  last_depth_ = depth;
   while (disks_.size() <= depth) disks_.push_back(std::make_unique<faultfs::SimDisk>());
   faultfs::SimDisk& disk = *disks_[depth];
   disk.set_crash_hook(nullptr);

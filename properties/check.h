@@ -30,6 +30,8 @@ class CheckObserver {
   virtual void on_boot(std::size_t depth, std::string_view why) = 0;
   virtual void on_resolution(const faultfs::SimDisk& disk, const faultfs::Resolution& resolution) = 0;
   virtual void on_recovery(std::string_view phase, std::string_view line) = 0;
+  // The check is over; the disk of its last recovery is as that left it.
+  virtual void on_checked(faultfs::SimDisk& last_disk) = 0;
   virtual faultfs::TraceSink& trace() = 0;
 };
 
@@ -45,6 +47,8 @@ class Checker {
                                  CheckObserver* observer = nullptr);
 
   std::uint64_t recoveries() const { return recoveries_; }
+  // The disk on which the last recovery ran. At least one must have run.
+  faultfs::SimDisk& last_disk() { return *disks_[last_depth_]; }
   // A hash of what the last recovery left, which was checked to be what the model says.
   std::uint64_t outcome() const { return outcome_; }
 
@@ -73,6 +77,7 @@ class Checker {
   engine::Engine& engine_;
   const Workload& workload_;
   std::vector<std::unique_ptr<faultfs::SimDisk>> disks_;  // by depth
+  std::size_t last_depth_ = 0;
   std::uint64_t recoveries_ = 0;
   std::uint64_t outcome_ = 0;
   Tally tally_;

@@ -54,7 +54,8 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
 
 std::optional<Violation> Searcher::execute(const Steps& steps, std::uint32_t crash_point, std::span<const std::uint32_t> picks,
                                            CheckObserver* observer, faultfs::TraceSink* trace,
-                                           const std::function<void(const CrashMoment&)>& at_crash) {
+                                           const std::function<void(const CrashMoment&)>& at_crash,
+                                           const Timeline::StepHook& at_step) {
   std::optional<Violation> violation;
   const std::uint64_t recoveries_before = checker_.recoveries();
   const auto at_moment = [&](const CrashMoment& moment) {
@@ -63,9 +64,10 @@ std::optional<Violation> Searcher::execute(const Steps& steps, std::uint32_t cra
     ++count_.states;
     faultfs::RecordedChoices choices({picks.begin(), picks.end()});
     violation = checker_.check(moment, choices, setting_.nested, observer);
+    if (observer != nullptr) observer->on_checked(checker_.last_disk());
     return false;
   };
-  auto powered_on = timeline_.run(engine_, *setting_.workload, setting_.model, steps, at_moment, trace);
+  auto powered_on = timeline_.run(engine_, *setting_.workload, setting_.model, steps, at_moment, trace, at_step);
   count_.recoveries += checker_.recoveries() - recoveries_before;
   return violation ? std::move(violation) : std::move(powered_on);
 }

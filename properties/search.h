@@ -37,10 +37,12 @@ class Searcher {
   // The first failure, or nothing. Its picks end where the last one that is not 0 does.
   std::optional<Failure> search(const Steps& steps, const SearchPlan& plan, const OutcomeSink& outcome = nullptr);
 
-  // Crashes exactly so. `observer` and `trace` may be null; `moment` is told where the crash is, just before it.
+  // Crashes exactly so. `observer` and `trace` may be null; at_crash is told where the crash is, just before it, and
+  // at_step of each step that begins.
   std::optional<Violation> execute(const Steps& steps, std::uint32_t crash_point, std::span<const std::uint32_t> picks,
                                    CheckObserver* observer = nullptr, faultfs::TraceSink* trace = nullptr,
-                                   const std::function<void(const CrashMoment&)>& at_crash = nullptr);
+                                   const std::function<void(const CrashMoment&)>& at_crash = nullptr,
+                                   const Timeline::StepHook& at_step = nullptr);
 
   const SearchCount& count() const { return count_; }
 

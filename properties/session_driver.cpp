@@ -34,7 +34,7 @@ std::optional<Violation> SessionDriver::run(engine::Database& database, engine::
   if (!violation_ && !marker_first) write_marker(session);
   if (violation_) return std::move(violation_);
 
-  if (hook_) hook_();
+  if (hook_) hook_(step.commit ? "before commit" : "before rollback");
   if (step.commit) {
     model_.commit_called();
     if (!agree(session.commit(), {}, "commit")) return std::move(violation_);
@@ -43,7 +43,7 @@ std::optional<Violation> SessionDriver::run(engine::Database& database, engine::
     if (!agree(session.rollback(), {}, "rollback")) return std::move(violation_);
     model_.rolled_back();
   }
-  if (hook_) hook_();
+  if (hook_) hook_(step.commit ? "after commit returned" : "after rollback returned");
   return std::move(violation_);
 }
 

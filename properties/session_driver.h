@@ -16,8 +16,8 @@ namespace powercut::properties {
 
 class SessionDriver {
  public:
-  // Called after each event that changes what the user was promised.
-  using PromiseHook = std::function<void()>;
+  // Called around each event that changes what the user was promised, with a word on which ("before commit").
+  using PromiseHook = std::function<void(std::string_view)>;
 
   SessionDriver(const Workload& workload, Model& model, PromiseHook hook)
       : workload_(workload), model_(model), hook_(std::move(hook)) {}

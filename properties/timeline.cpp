@@ -13,14 +13,15 @@ namespace {
 class Run {
  public:
   Run(engine::Engine& engine, const Workload& workload, faultfs::SimDisk& disk, const Steps& steps, const Timeline::Hook& hook,
-      faultfs::TraceSink* trace, std::uint32_t& next_point)
+      faultfs::TraceSink* trace, const Timeline::StepHook& at_step, std::uint32_t& next_point)
       : engine_(engine),
         disk_(disk),
         steps_(steps),
         hook_(hook),
+        at_step_(at_step),
         next_point_(next_point),
         model_(workload.tables().size()),
-        driver_(workload, model_, [this] { reach("before or after commit or rollback"); }),
+        driver_(workload, model_, [this](std::string_view where) { reach(where); }),
         files_(disk) {
     if (trace != nullptr) traced_.emplace(files_, *trace);
     disk_.set_crash_hook([this] { reach("before a sync"); });
@@ -33,6 +34,7 @@ class Run {
   std::optional<Violation> all() {
     if (auto violation = open()) return violation;
     for (step_ = 0; step_ < steps_.size() && !stopped_; ++step_) {
+      if (at_step_) at_step_(step_);
       if (auto violation = one(steps_[step_])) return violation;
       reach("after a step");
     }
@@ -83,6 +85,7 @@ class Run {
   faultfs::SimDisk& disk_;
   const Steps& steps_;
   const Timeline::Hook& hook_;
+  const Timeline::StepHook& at_step_;
   std::uint32_t& next_point_;
   Model model_;
   SessionDriver driver_;
@@ -97,10 +100,10 @@ class Run {
 }  // namespace
 
 std::optional<Violation> Timeline::run(engine::Engine& engine, const Workload& workload, const faultfs::PersistenceModel& model,
-                                       const Steps& steps, const Hook& hook, faultfs::TraceSink* trace) {
+                                       const Steps& steps, const Hook& hook, faultfs::TraceSink* trace, const StepHook& at_step) {
   disk_.format(model);
   next_point_ = 0;
-  return Run(engine, workload, disk_, steps, hook, trace, next_point_).all();
+  return Run(engine, workload, disk_, steps, hook, trace, at_step, next_point_).all();
 }
 
 }  // namespace powercut::properties

@@ -38,13 +38,16 @@ class Timeline {
  public:
   // Returns false to end the timeline at the next opportunity.
   using Hook = std::function<bool(const CrashMoment&)>;
+  // Told the number of each step before it runs.
+  using StepHook = std::function<void(std::size_t)>;
 
   // Keeps the disk's memory from one run to the next.
   Timeline() = default;
 
-  // Runs the steps; `trace` may be null. A violation here happened with the power on.
+  // Runs the steps; `trace` and `at_step` may be null. A violation here happened with the power on.
   std::optional<Violation> run(engine::Engine& engine, const Workload& workload, const faultfs::PersistenceModel& model,
-                               const Steps& steps, const Hook& hook, faultfs::TraceSink* trace = nullptr);
+                               const Steps& steps, const Hook& hook, faultfs::TraceSink* trace = nullptr,
+                               const StepHook& at_step = nullptr);
 
   std::uint32_t crash_points() const { return next_point_; }
 

@@ -1,0 +1,79 @@
+#include "properties/campaign.h"
+
+#include "faultfs/assert.h"
+#include "faultfs/random.h"
+#include "properties/replay.h"
+#include "properties/shrink.h"
+
+#include <algorithm>
+
+namespace powercut::properties {
+
+Result<Campaign> Campaign::make(CampaignPlan plan) {
+  POWERCUT_ASSERT(plan.kind != nullptr && !plan.workloads.empty(), "a campaign has an engine and a workload");
+  POWERCUT_TRYV(plan.kind->make(plan.options, plan.defects));
+  return Campaign(std::move(plan));
+}
+
+Setting Campaign::setting_of(std::uint64_t seed) const {
+  Setting setting{plan_.kind, plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()], plan_.nested};
+  Random random(combine(seed, 2));
+  for (const engine::Tunable& tunable : plan_.kind->tunables()) {
+    const auto drawn = random.below(static_cast<std::uint32_t>(std::max<std::size_t>(1, tunable.values_worth_trying.size())));
+    const bool fixed = std::any_of(plan_.options.begin(), plan_.options.end(),
+                                   [&](const engine::Option& option) { return option.name == tunable.name; });
+    if (fixed || tunable.values_worth_trying.empty()) continue;
+    setting.options.push_back({std::string(tunable.name), std::string(tunable.values_worth_trying[drawn])});
+  }
+  return setting;
+}
+
+engine::Engine& Campaign::engine_for(const Setting& setting) {
+  std::string key;
+  for (const auto& option : setting.options) key.append(option.name).append("=").append(option.value).append(";");
+  auto& engine = engines_[key];
+  if (engine == nullptr) {
+    auto made = plan_.kind->make(setting.options, plan_.defects);
+    POWERCUT_ASSERT(made.has_value(), "an engine accepts the values that it says are worth trying");
+    engine = std::move(made).value();
+  }
+  return *engine;
+}
+
+SearchPlan Campaign::search_plan(std::uint64_t seed) const {
+  SearchPlan search;
+  search.seed = seed;
+  search.boots_per_point = plan_.boots_per_point;
+  search.points_of_16 = plan_.points_of_16;
+  return search;
+}
+
+std::optional<Failure> Campaign::run(std::uint64_t seed, const Searcher::OutcomeSink& outcome, SearchCount& count) {
+  const Setting setting = setting_of(seed);
+  Searcher searcher(engine_for(setting), setting);
+  const auto steps = steps_of_seed(*setting.workload, seed, plan_.most_steps).value();
+  auto failure = searcher.search(steps, search_plan(seed), outcome);
+  count.states += searcher.count().states;
+  count.recoveries += searcher.count().recoveries;
+  return failure;
+}
+
+std::optional<Case> Campaign::simplest_case(std::uint64_t seed) {
+  Case failing;
+  failing.setting = setting_of(seed);
+  failing.seed = seed;
+  Searcher searcher(engine_for(failing.setting), failing.setting);
+  const auto steps = steps_of_seed(*failing.setting.workload, seed, plan_.most_steps);
+  const auto failure = searcher.search(steps.value(), search_plan(seed));
+  if (!failure) return std::nullopt;
+  Shrunk shrunk = shrink(searcher, steps, *failure);
+  failing.steps = std::move(shrunk.steps);
+  failing.failure = std::move(shrunk.failure);
+  const auto replayed = replay(failing, false);
+  POWERCUT_ASSERT(replayed.has_value() && replayed.value().violation.has_value(), "a failure that was just seen is seen again");
+  failing.trace_hash = replayed.value().trace_hash;
+  failing.failure.violation = *replayed.value().violation;
+  return failing;
+}
+
+}  // namespace powercut::properties

@@ -1,0 +1,53 @@
+// What `powercut run` does with a seed: which setting and steps it stands for, whether they fail, and the simplest case
+// of a failure. All of it in this process; runner.h spreads seeds over processes.
+#pragma once
+
+#include "properties/case.h"
+#include "properties/search.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace powercut::properties {
+
+struct CampaignPlan {
+  const engine::EngineKind* kind = nullptr;
+  std::vector<engine::Option> options;  // fixed; the other tunables are drawn by each seed
+  std::vector<std::string> defects;
+  faultfs::PersistenceModel model;
+  std::vector<const Workload*> workloads;  // seeds take turns
+  std::uint32_t nested = 1;
+  std::uint32_t most_steps = 16;
+  std::uint32_t boots_per_point = 2;
+  std::uint32_t points_of_16 = 8;
+};
+
+class Campaign {
+ public:
+  // Checks the plan by making an engine once: its errors are kInvalidArgument.
+  static Result<Campaign> make(CampaignPlan plan);
+
+  Setting setting_of(std::uint64_t seed) const;
+
+  // Runs the case of a seed.
+  std::optional<Failure> run(std::uint64_t seed, const Searcher::OutcomeSink& outcome, SearchCount& count);
+
+  // The failure of a seed made simple, traced, and ready to be stored; nothing if it does not fail. The same for the same
+  // seed and plan, whoever asks.
+  std::optional<Case> simplest_case(std::uint64_t seed);
+
+ private:
+  explicit Campaign(CampaignPlan plan) : plan_(std::move(plan)) {}
+  engine::Engine& engine_for(const Setting& setting);
+  SearchPlan search_plan(std::uint64_t seed) const;
+
+  CampaignPlan plan_;
+  // Engines keep memory: one for each combination of options that was drawn.
+  std::map<std::string, std::unique_ptr<engine::Engine>> engines_;
+};
+
+}  // namespace powercut::properties

@@ -1,0 +1,75 @@
+// powercut list: what there is.
+#include "command.h"
+
+#include "faultfs/persistence_model.h"
+#include "properties/case_file.h"
+#include "properties/workload.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace powercut::tools {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Entry {
+  std::string name;
+  std::string summary;
+};
+
+Result<std::vector<Entry>> entries(const Invocation& invocation, const std::string& what, const std::string& engine_name) {
+  std::vector<Entry> all;
+  const auto add = [&](std::string_view name, std::string_view summary) { all.push_back({std::string(name), std::string(summary)}); };
+  if (what == "engines") {
+    for (const auto& engine : invocation.engines) add(engine->name(), engine->summary());
+  } else if (what == "workloads") {
+    for (const auto* workload : properties::workloads()) add(workload->name(), workload->summary());
+  } else if (what == "models") {
+    for (const auto& model : faultfs::presets()) add(model.name, model.summary);
+  } else if (what == "defects" || what == "options") {
+    POWERCUT_TRY(const engine::EngineKind* const engine, properties::find_engine(invocation.engines, engine_name));
+    if (what == "defects") {
+      for (const auto& defect : engine->defects()) add(defect.name, defect.summary);
+    } else {
+      for (const auto& tunable : engine->tunables()) add(tunable.name, fmt::format("{} (default {})", tunable.summary, tunable.preset));
+    }
+  } else {
+    return Error(ErrorCode::kInvalidArgument,
+                 "cannot list '" + what + "'; there are: engines, workloads, models, defects and options (of an engine)");
+  }
+  return all;
+}
+
+}  // namespace
+
+int list_command(const Invocation& invocation) {
+  po::options_description options("options");
+  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "whose defects and options");
+  po::options_description hidden;
+  hidden.add_options()("what", po::value<std::string>());
+  po::positional_options_description positional;
+  positional.add("what", 1);
+  const Parsed parsed = parse(invocation, "list engines | workloads | models | defects | options [OPTIONS]", "powercut list defects",
+                              options, positional, hidden);
+  if (parsed.exit_status) return *parsed.exit_status;
+  if (parsed.values.count("what") == 0) {
+    return fail(kWrongUsage, "list what? There are: engines, workloads, models, defects and options (of an engine)");
+  }
+  const auto json = wants_json(parsed.values);
+  if (json.has_error()) return fail(json.error());
+  const auto listed = entries(invocation, parsed.values["what"].as<std::string>(), parsed.values["engine"].as<std::string>());
+  if (listed.has_error()) return fail(listed.error());
+  if (json.value()) {
+    auto document = nlohmann::ordered_json::array();
+    for (const Entry& entry : listed.value()) document.push_back({{"name", entry.name}, {"summary", entry.summary}});
+    fmt::print("{}\n", document.dump(2));
+    return kNothingFound;
+  }
+  std::size_t width = 0;
+  for (const Entry& entry : listed.value()) width = std::max(width, entry.name.size());
+  for (const Entry& entry : listed.value()) fmt::print("{:<{}}  {}\n", entry.name, width, entry.summary);
+  return kNothingFound;
+}
+
+}  // namespace powercut::tools

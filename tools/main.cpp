@@ -1,0 +1,117 @@
+// The powercut program: finds the command and hands it its arguments.
+#include "command.h"
+
+#include "recovery/ledger_engine.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+
+namespace powercut::tools {
+namespace {
+
+namespace po = boost::program_options;
+
+std::atomic<bool> interrupted{false};
+
+void on_interrupt(int /*signal*/) { interrupted = true; }
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  int (*run)(const Invocation&);
+};
+
+constexpr std::array<Command, 4> kCommands{{
+    {"run", "run seeds: crash, recover and check each at random points", run_command},
+    {"replay", "run one failure again and tell what happened", replay_command},
+    {"log", "print the log of a database in a directory as text", log_command},
+    {"list", "list engines, workloads, models or defects", list_command},
+}};
+
+void print_usage(std::FILE* to) {
+  std::fputs("powercut: cuts the power under a storage engine, lets it recover, and checks what it promised\n\n", to);
+  std::fputs("usage: powercut COMMAND [OPTIONS]      powercut COMMAND --help\n\n", to);
+  for (const Command& command : kCommands) fmt::print(to, "  {:<8} {}\n", command.name, command.summary);
+  std::fputs("\nexit status: 0 nothing found, 1 a violation was found, 2 wrong usage, 3 powercut itself failed\n", to);
+}
+
+int dispatch(int count, char** arguments) {
+  std::vector<std::unique_ptr<engine::EngineKind>> engines;
+  engines.push_back(recovery::make_ledger_kind());
+  const std::vector<std::string> all(arguments + 1, arguments + count);
+  if (all.empty()) {
+    print_usage(stderr);
+    return kWrongUsage;
+  }
+  if (all[0] == "--help" || all[0] == "-h" || all[0] == "help") {
+    print_usage(stdout);
+    return kNothingFound;
+  }
+  if (all[0] == "--version") {
+    std::puts("powercut 0.1.0");
+    return kNothingFound;
+  }
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  for (const Command& command : kCommands) {
+    if (command.name == all[0]) return command.run({arguments[0], {all.begin() + 1, all.end()}, engines, interrupted});
+  }
+  std::string message = "no command is called '" + all[0] + "'; there are:";
+  for (const Command& command : kCommands) message.append(" ").append(command.name);
+  return fail(kWrongUsage, message);
+}
+
+}  // namespace
+
+int fail(ExitStatus status, std::string_view message) {
+  fmt::print(stderr, "powercut: {}\n", message);
+  return status;
+}
+
+int fail(const Error& error) {
+  const bool usage = error.code() == ErrorCode::kInvalidArgument;
+  return fail(usage ? kWrongUsage : kToolFailed, usage ? error.context() : error.message());
+}
+
+Result<bool> wants_json(const po::variables_map& values) {
+  const auto format = values["format"].as<std::string>();
+  if (format != "text" && format != "json") {
+    return Error(ErrorCode::kInvalidArgument, "no format is called '" + format + "'; there are: text json");
+  }
+  return format == "json";
+}
+
+Parsed parse(const Invocation& invocation, std::string_view usage, std::string_view example, po::options_description options,
+             const po::positional_options_description& positional, const po::options_description& hidden) {
+  options.add_options()("format", po::value<std::string>()->default_value("text"), "text, or json: one document on standard output")(
+      "help", "this text");
+  po::options_description all;
+  all.add(options).add(hidden);
+  Parsed parsed;
+  try {
+    po::store(po::command_line_parser(invocation.arguments)
+                  .options(all)
+                  .positional(positional)
+                  .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+                  .run(),
+              parsed.values);
+    po::notify(parsed.values);
+  } catch (const po::error& error) {
+    parsed.exit_status = fail(kWrongUsage, fmt::format("{} (see powercut {} --help)", error.what(), usage.substr(0, usage.find(' '))));
+    return parsed;
+  }
+  if (parsed.values.count("help") > 0) {
+    std::ostringstream text;
+    text << options;
+    fmt::print("usage: powercut {}\n\n{}\nexample:\n  {}\n", usage, text.str(), example);
+    parsed.exit_status = kNothingFound;
+  }
+  return parsed;
+}
+
+}  // namespace powercut::tools
+
+int main(int count, char** arguments) { return powercut::tools::dispatch(count, arguments); }
