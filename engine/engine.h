@@ -121,7 +121,7 @@ struct Option {
 struct Tunable {
   std::string_view name;
   std::string_view summary;
-  std::string_view preset;                         // the value when not given
+  std::string_view preset;                            // the value when not given
   std::vector<std::string_view> values_worth_trying;  // a run draws from these unless the user fixed it
 };
 

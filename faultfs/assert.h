@@ -6,8 +6,8 @@ namespace powercut::detail {
 [[noreturn]] void assertion_failed(const char* condition, const char* why, const char* file, int line);
 }  // namespace powercut::detail
 
-#define POWERCUT_ASSERT(condition, why)                                                  \
-  do {                                                                                   \
-    if (!(condition)) [[unlikely]]                                                       \
-      ::powercut::detail::assertion_failed(#condition, why, __FILE__, __LINE__);         \
+#define POWERCUT_ASSERT(condition, why)                                          \
+  do {                                                                           \
+    if (!(condition)) [[unlikely]]                                               \
+      ::powercut::detail::assertion_failed(#condition, why, __FILE__, __LINE__); \
   } while (false)

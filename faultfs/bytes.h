@@ -30,13 +30,9 @@ void store(byte* to, T value) {
   std::memcpy(to, &value, sizeof(T));
 }
 
-inline std::span<const byte> as_bytes(std::string_view text) {
-  return {reinterpret_cast<const byte*>(text.data()), text.size()};
-}
+inline std::span<const byte> as_bytes(std::string_view text) { return {reinterpret_cast<const byte*>(text.data()), text.size()}; }
 
-inline std::string_view as_text(std::span<const byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(std::span<const byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 class ByteReader {
  public:

@@ -51,8 +51,6 @@ Result<void> set_atom(PersistenceModel& model, std::string_view text) {
   return success();
 }
 
-std::string atom_text(const PersistenceModel& model) {
-  return model.write_is_atom ? "write" : std::to_string(model.atom_bytes);
-}
+std::string atom_text(const PersistenceModel& model) { return model.write_is_atom ? "write" : std::to_string(model.atom_bytes); }
 
 }  // namespace powercut::faultfs

@@ -32,9 +32,7 @@ class Random {
   }
 
   // A value in [0, n), n > 0, by the high half of a 64 x 32 bit product; the bias is below 2^-32 for n < 2^32.
-  constexpr std::uint32_t below(std::uint32_t n) {
-    return static_cast<std::uint32_t>(((next() >> 32U) * std::uint64_t{n}) >> 32U);
-  }
+  constexpr std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(((next() >> 32U) * std::uint64_t{n}) >> 32U); }
 
  private:
   std::array<std::uint64_t, 4> state_{};

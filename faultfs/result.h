@@ -60,19 +60,19 @@ using boost::outcome_v2::success;
 
 #define POWERCUT_CONCAT_IMPL(a, b) a##b
 #define POWERCUT_CONCAT(a, b) POWERCUT_CONCAT_IMPL(a, b)
-#define POWERCUT_TRY_IMPL(result, declaration, ...)       \
-  auto result = (__VA_ARGS__);                            \
-  if (!result.has_value()) [[unlikely]]                   \
-    return std::move(result).assume_error();              \
+#define POWERCUT_TRY_IMPL(result, declaration, ...) \
+  auto result = (__VA_ARGS__);                      \
+  if (!result.has_value()) [[unlikely]]             \
+    return std::move(result).assume_error();        \
   declaration = std::move(result).assume_value()
 
 // POWERCUT_TRY(auto n, f()): n is the value of f(), or the enclosing function returns f()'s error.
 #define POWERCUT_TRY(declaration, ...) POWERCUT_TRY_IMPL(POWERCUT_CONCAT(powercut_result_, __COUNTER__), declaration, __VA_ARGS__)
 
 // POWERCUT_TRYV(f()): the same for a Result<void>.
-#define POWERCUT_TRYV(...)                                                      \
-  do {                                                                          \
-    auto powercut_result = (__VA_ARGS__);                                       \
-    if (!powercut_result.has_value()) [[unlikely]]                              \
-      return std::move(powercut_result).assume_error();                         \
+#define POWERCUT_TRYV(...)                              \
+  do {                                                  \
+    auto powercut_result = (__VA_ARGS__);               \
+    if (!powercut_result.has_value()) [[unlikely]]      \
+      return std::move(powercut_result).assume_error(); \
   } while (false)

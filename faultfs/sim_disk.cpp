@@ -139,9 +139,7 @@ std::uint32_t SimDisk::new_domain() {
 
 Event SimDisk::next_event(std::uint32_t domain) { return {domain, domains_[domain].count++}; }
 
-Event SimDisk::metadata_event() {
-  return model_.metadata_order == MetadataOrder::kJournal ? next_event(kJournalDomain) : Event{};
-}
+Event SimDisk::metadata_event() { return model_.metadata_order == MetadataOrder::kJournal ? next_event(kJournalDomain) : Event{}; }
 
 Event SimDisk::group_event() {
   return next_event(model_.metadata_order == MetadataOrder::kJournal ? kJournalDomain : new_domain());

@@ -48,7 +48,8 @@ void SimDisk::mark_in(std::uint32_t level, const Event& event) {
   cut.lo = event.position + 1;
   POWERCUT_ASSERT(cut.lo <= cut.hi, "an event cannot both survive and be lost");
   for (const Requirement& requirement : below(level).requirements_) {
-    if (requirement.a.domain == event.domain && requirement.a.position < cuts_[level][event.domain].lo) mark_in(level, requirement.b);
+    if (requirement.a.domain == event.domain && requirement.a.position < cuts_[level][event.domain].lo)
+      mark_in(level, requirement.b);
   }
 }
 
@@ -58,7 +59,8 @@ void SimDisk::mark_out(std::uint32_t level, const Event& event) {
   cut.hi = event.position;
   POWERCUT_ASSERT(cut.lo <= cut.hi, "an event cannot both survive and be lost");
   for (const Requirement& requirement : below(level).requirements_) {
-    if (requirement.b.domain == event.domain && requirement.b.position >= cuts_[level][event.domain].hi) mark_out(level, requirement.a);
+    if (requirement.b.domain == event.domain && requirement.b.position >= cuts_[level][event.domain].hi)
+      mark_out(level, requirement.a);
   }
 }
 
@@ -135,8 +137,8 @@ void SimDisk::collect(const ChainId& chain, std::vector<Candidate>& out) const {
 bool SimDisk::same_value(ChainKind kind, const Candidate& a, const Candidate& b) const {
   if (a.garbage || b.garbage) return false;
   if (a.value == b.value) return true;
-  return kind == ChainKind::kAtom && std::memcmp(reinterpret_cast<const byte*>(a.value), reinterpret_cast<const byte*>(b.value),
-                                                 model_.atom_bytes) == 0;
+  return kind == ChainKind::kAtom &&
+         std::memcmp(reinterpret_cast<const byte*>(a.value), reinterpret_cast<const byte*>(b.value), model_.atom_bytes) == 0;
 }
 
 // Puts candidates of equal value into one group where that loses no state: neighbours, unless their survival hangs on

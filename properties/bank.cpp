@@ -12,7 +12,9 @@ class Bank final : public Workload {
   Bank() : Workload({marker_schema(), {"accounts", {{"balance", engine::ColumnType::kInteger, true, false, 0}}}}) {}
 
   std::string_view name() const override { return "bank"; }
-  std::string_view summary() const override { return "transfers between accounts; the total is conserved, no balance falls below zero"; }
+  std::string_view summary() const override {
+    return "transfers between accounts; the total is conserved, no balance falls below zero";
+  }
   bool made_at_set_up(std::uint32_t /*table*/) const override { return true; }
   std::int64_t set_up_amount(std::uint32_t /*row*/) const override { return kOpeningBalance; }
   std::uint32_t draw_count(Random& random) const override { return 2 + random.below(random.below(2) == 0 ? 8 : 63); }
@@ -57,8 +59,8 @@ class Bank final : public Workload {
   void tally_end(Tally& tally, bool set_up, std::uint32_t count) const override {
     const std::int64_t expected = set_up ? kOpeningBalance * count : 0;
     if (!tally.broken.empty() || tally.total == expected) return;
-    tally.broken = "the total balance is " + std::to_string(tally.total) + " in " + std::to_string(tally.rows) + " accounts, it was " +
-                   std::to_string(expected);
+    tally.broken = "the total balance is " + std::to_string(tally.total) + " in " + std::to_string(tally.rows) +
+                   " accounts, it was " + std::to_string(expected);
   }
 };
 

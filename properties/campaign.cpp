@@ -16,7 +16,8 @@ Result<Campaign> Campaign::make(CampaignPlan plan) {
 }
 
 Setting Campaign::setting_of(std::uint64_t seed) const {
-  Setting setting{plan_.kind, plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()], plan_.nested};
+  Setting setting{plan_.kind,  plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()],
+                  plan_.nested};
   Random random(combine(seed, 2));
   for (const engine::Tunable& tunable : plan_.kind->tunables()) {
     const auto drawn = random.below(static_cast<std::uint32_t>(std::max<std::size_t>(1, tunable.values_worth_trying.size())));

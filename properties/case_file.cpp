@@ -85,7 +85,8 @@ class Reader {
 
   Result<const Json*> array(const char* name, std::size_t most) const {
     POWERCUT_TRY(const Json* const found, member(name));
-    if (!found->is_array() || found->size() > most) return wrong(fmt::format("{}.{} must be a list of at most {}", path_, name, most));
+    if (!found->is_array() || found->size() > most)
+      return wrong(fmt::format("{}.{} must be a list of at most {}", path_, name, most));
     return found;
   }
 
@@ -236,7 +237,8 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   Json without = json;
   without.erase("checksum");
   if (checksum != checksum_of(without)) {
-    return wrong(fmt::format("the checksum is {}, its contents have {}: it was changed after it was written", checksum, checksum_of(without)));
+    return wrong(fmt::format("the checksum is {}, its contents have {}: it was changed after it was written", checksum,
+                             checksum_of(without)));
   }
 
   Case failing;

@@ -45,7 +45,8 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   std::optional<engine::Narrator> narrator;
   if (observer != nullptr) {
     observer->on_boot(depth, why);
-    disk.set_resolution_observer([&disk, observer](const faultfs::Resolution& resolution) { observer->on_resolution(disk, resolution); });
+    disk.set_resolution_observer(
+        [&disk, observer](const faultfs::Resolution& resolution) { observer->on_resolution(disk, resolution); });
     traced.emplace(plain_files, observer->trace());
     narrator = [observer](std::string_view phase, std::string_view line) { observer->on_recovery(phase, line); };
   }
@@ -76,8 +77,8 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   return std::nullopt;
 }
 
-std::optional<Violation> Checker::recover_again(std::size_t depth, const Promised& promised, Expected found, faultfs::Choices& choices,
-                                                CheckObserver* observer) {
+std::optional<Violation> Checker::recover_again(std::size_t depth, const Promised& promised, Expected found,
+                                                faultfs::Choices& choices, CheckObserver* observer) {
   const Promised same{promised.model, promised.interrupted, promised.set_up, found};
   auto violation = recover(depth + 1, *disks_[depth], same, choices, 0, "after recovery", observer);
   if (violation) {
@@ -98,7 +99,8 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
   const Step small;
   const Step& next = is_set_up ? promised.set_up : repeats ? promised.interrupted : small;
 
-  const std::uint32_t at = choices.pick(kMostSyncs, {"the sync after recovery at which the power fails; 0: after the answer", depth, 0, true});
+  const std::uint32_t at =
+      choices.pick(kMostSyncs, {"the sync after recovery at which the power fails; 0: after the answer", depth, 0, true});
   faultfs::SimDisk& disk = *disks_[depth];
   std::optional<Violation> nested_violation;
   const auto crash = [&](std::string_view why) {
@@ -174,8 +176,8 @@ std::optional<Violation> Checker::compare(engine::Database& database, engine::Se
 Violation Checker::explain(engine::Session& session, const Promised& promised, const State& state, std::string_view why) {
   Violation violation;
   const Model& model = promised.model;
-  std::string missing;    // acknowledged transactions whose markers are not there
-  std::string unwanted;   // transactions that should not be there
+  std::string missing;   // acknowledged transactions whose markers are not there
+  std::string unwanted;  // transactions that should not be there
   bool undone_value = false;
   bool older_value = false;
   bool damaged = false;
@@ -185,15 +187,17 @@ Violation Checker::explain(engine::Session& session, const Promised& promised, c
     if (violation.differences.size() < kMostDifferences) violation.differences.push_back(std::move(line));
   };
   // Whether a change once made, or unmade, this row look like what was found.
-  const auto was = [](const Change& change, std::uint32_t table, std::string_view key, bool there, std::string_view row, bool after) {
+  const auto was = [](const Change& change, std::uint32_t table, std::string_view key, bool there, std::string_view row,
+                      bool after) {
     if (change.kind != Change::Kind::kRow || change.table != table || change.key != key) return false;
     return after ? change.after_exists == there && (!there || change.after == row)
                  : change.before_exists == there && (!there || change.before == row);
   };
   const auto differs = [&](std::uint32_t table, std::string_view key, bool there, std::string_view row, const ModelRow* expected) {
     const auto& columns = workload_.tables()[table].columns;
-    note(place(workload_, table, key) + ": expected " + (expected != nullptr ? engine::row_text(columns, expected->row) : "no row") +
-         ", found " + (there ? engine::row_text(columns, row) : "no row"));
+    note(place(workload_, table, key) + ": expected " +
+         (expected != nullptr ? engine::row_text(columns, expected->row) : "no row") + ", found " +
+         (there ? engine::row_text(columns, row) : "no row"));
     if (table == 0) {
       std::string& list = there ? unwanted : missing;
       list.append(list.empty() ? "" : ", ").append(key);
@@ -227,8 +231,8 @@ Violation Checker::explain(engine::Session& session, const Promised& promised, c
       damaged = true;
       note(workload_.tables()[table].name + ": " + scanned.error().message());
     } else if (not_there != !expected.exists) {
-      note("table " + workload_.tables()[table].name + ": expected " + (expected.exists ? "to exist" : "not to exist") + ", found " +
-           (not_there ? "none" : "it"));
+      note("table " + workload_.tables()[table].name + ": expected " + (expected.exists ? "to exist" : "not to exist") +
+           ", found " + (not_there ? "none" : "it"));
       (expected.exists ? older_value : undone_value) = true;
     }
     if (!damaged) {

@@ -49,8 +49,8 @@ class KeyValue final : public Workload {
     if (table == 0) return;
     const auto value = engine::text_column(row, 0);
     if (value && value->starts_with(key) && value->substr(key.size()).starts_with(":")) return;
-    tally.broken = tables()[table].name + "[" + std::string(key) + "] holds the value of another key: " +
-                   engine::row_text(tables()[table].columns, row);
+    tally.broken = tables()[table].name + "[" + std::string(key) +
+                   "] holds the value of another key: " + engine::row_text(tables()[table].columns, row);
   }
 
   void tally_end(Tally& /*tally*/, bool /*set_up*/, std::uint32_t /*count*/) const override {}
@@ -58,10 +58,10 @@ class KeyValue final : public Workload {
  private:
   static Operation draw_operation(Random& random, std::uint32_t keys) {
     static constexpr OperationKind kKinds[] = {
-        OperationKind::kPut,  OperationKind::kPut,    OperationKind::kPut,   OperationKind::kInsert, OperationKind::kUpdate,
-        OperationKind::kGet,  OperationKind::kErase,  OperationKind::kErase, OperationKind::kErase,  OperationKind::kPut,
-        OperationKind::kPut,  OperationKind::kUpdate, OperationKind::kScan,  OperationKind::kPut,    OperationKind::kErase,
-        OperationKind::kInsert};
+        OperationKind::kPut,    OperationKind::kPut, OperationKind::kPut,   OperationKind::kInsert,
+        OperationKind::kUpdate, OperationKind::kGet, OperationKind::kErase, OperationKind::kErase,
+        OperationKind::kErase,  OperationKind::kPut, OperationKind::kPut,   OperationKind::kUpdate,
+        OperationKind::kScan,   OperationKind::kPut, OperationKind::kErase, OperationKind::kInsert};
     Operation operation;
     operation.kind = kKinds[random.below(16)];
     operation.table = random.below(4) != 0 ? 1 : 2 + random.below(2);

@@ -48,8 +48,8 @@ struct Change {
 
 // What the user was told of the last transaction.
 enum class Promise : unsigned char {
-  kNone,      // nothing is open, or its commit was not called: it must be absent
-  kInDoubt,   // its commit was called and has not returned, or has returned an error
+  kNone,     // nothing is open, or its commit was not called: it must be absent
+  kInDoubt,  // its commit was called and has not returned, or has returned an error
 };
 
 class Model {

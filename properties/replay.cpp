@@ -37,8 +37,9 @@ class Witness final : public CheckObserver {
   void on_crash(const CrashMoment& moment) {
     crashed_ = true;
     if (!narrate_) return;
-    narrative_.history.push_back("the power fails " + std::string(moment.where) + ", in step " + std::to_string(moment.step) +
-                                 (moment.model.promise() == Promise::kInDoubt ? ": its commit was called and has not returned" : ""));
+    narrative_.history.push_back(
+        "the power fails " + std::string(moment.where) + ", in step " + std::to_string(moment.step) +
+        (moment.model.promise() == Promise::kInDoubt ? ": its commit was called and has not returned" : ""));
     moment.disk.for_each_pending([&](const faultfs::PendingChange& change) {
       Fate fate;
       fate.path = moment.disk.path_of(change.inode);
@@ -56,8 +57,9 @@ class Witness final : public CheckObserver {
     hash_.add(depth);
     if (!narrate_) return;
     flush_fates();
-    narrative_.recovery.push_back(depth == 0 ? "the power is back: recovery reads the disk"
-                                             : "the power fails again, " + std::string(why) + ", and is back: recovery reads the disk");
+    narrative_.recovery.push_back(depth == 0
+                                      ? "the power is back: recovery reads the disk"
+                                      : "the power fails again, " + std::string(why) + ", and is back: recovery reads the disk");
   }
 
   void on_resolution(const faultfs::SimDisk& disk, const faultfs::Resolution& resolution) override {
@@ -75,7 +77,8 @@ class Witness final : public CheckObserver {
       kept = "kept what #" + std::to_string(resolution.newest) + " wrote";
     } else {
       kept = "lost #" + std::to_string(resolution.newest) + ", holds " +
-             (resolution.survivor == 0 ? std::string("what was there before") : "what #" + std::to_string(resolution.survivor) + " wrote");
+             (resolution.survivor == 0 ? std::string("what was there before")
+                                       : "what #" + std::to_string(resolution.survivor) + " wrote");
     }
     if (resolution.kind == ChainKind::kName) {
       kept += resolution.value == 0 ? " (no file)" : "";
@@ -97,8 +100,8 @@ class Witness final : public CheckObserver {
     flush_fates();
     last_disk.set_resolution_observer(nullptr);
     faultfs::SimFileSystem files(last_disk);
-    const auto told = setting_.kind->describe_log(files, kDatabaseDirectory,
-                                                  [&](std::string_view line) { narrative_.log.emplace_back(line); });
+    const auto told =
+        setting_.kind->describe_log(files, kDatabaseDirectory, [&](std::string_view line) { narrative_.log.emplace_back(line); });
     if (told.has_error()) narrative_.log.push_back(told.error().message());
   }
 
@@ -142,8 +145,8 @@ class Witness final : public CheckObserver {
   void flush(std::vector<std::string>& lines) {
     if (!run_) return;
     const std::uint64_t atom = setting_.model.atom_bytes;
-    lines.push_back("    " + run_->path + " [" + std::to_string(run_->first * atom) + ", " + std::to_string((run_->last + 1) * atom) +
-                    "): " + run_->text);
+    lines.push_back("    " + run_->path + " [" + std::to_string(run_->first * atom) + ", " +
+                    std::to_string((run_->last + 1) * atom) + "): " + run_->text);
     run_.reset();
   }
 

@@ -84,7 +84,8 @@ std::string how_it_ended(int status) {
     if (seed >= end || seed > shared.failing_seed.load()) break;
     figures.seed = seed;
     SearchCount count;
-    const auto failure = campaign.run(seed, [&](std::uint64_t outcome) { add_outcome(shared, outcome); }, count);
+    const auto failure = campaign.run(
+        seed, [&](std::uint64_t outcome) { add_outcome(shared, outcome); }, count);
     ++figures.cases;
     figures.states += count.states;
     figures.recoveries += count.recoveries;
@@ -219,9 +220,11 @@ class Runner {
 
 }  // namespace
 
-Result<RunnerReport> run_campaign(Campaign& campaign, const RunnerPlan& plan, const std::atomic<bool>& stop, const Progress& progress) {
+Result<RunnerReport> run_campaign(Campaign& campaign, const RunnerPlan& plan, const std::atomic<bool>& stop,
+                                  const Progress& progress) {
   if (plan.jobs == 0 || plan.jobs > kMostJobs) {
-    return Error(ErrorCode::kInvalidArgument, "jobs: " + std::to_string(plan.jobs) + " is not from 1 to " + std::to_string(kMostJobs));
+    return Error(ErrorCode::kInvalidArgument,
+                 "jobs: " + std::to_string(plan.jobs) + " is not from 1 to " + std::to_string(kMostJobs));
   }
   void* const memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return Error(ErrorCode::kIo, std::string("mmap: ") + std::strerror(errno));

@@ -38,7 +38,8 @@ struct RunnerReport {
 using Progress = std::function<void(const RunnerFigures&)>;
 
 // kIo when processes or memory cannot be had. Ends early when `stop` becomes true.
-Result<RunnerReport> run_campaign(Campaign& campaign, const RunnerPlan& plan, const std::atomic<bool>& stop, const Progress& progress);
+Result<RunnerReport> run_campaign(Campaign& campaign, const RunnerPlan& plan, const std::atomic<bool>& stop,
+                                  const Progress& progress);
 
 // Runs `work` in a process of its own and gives what it returns. Its error, if that process dies (kStopped, with how), or
 // if `stop` becomes true first (kStopped, "interrupted").

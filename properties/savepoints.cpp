@@ -14,10 +14,10 @@ constexpr std::int64_t kNames = 64;
 class Savepoints final : public Workload {
  public:
   Savepoints()
-      : Workload({marker_schema(),
-                  {"items",
-                   {{"name", engine::ColumnType::kText, true, true, {}}, {"stock", engine::ColumnType::kInteger, false, false, 0}}}}) {
-  }
+      : Workload(
+            {marker_schema(),
+             {"items",
+              {{"name", engine::ColumnType::kText, true, true, {}}, {"stock", engine::ColumnType::kInteger, false, false, 0}}}}) {}
 
   std::string_view name() const override { return "savepoints"; }
   std::string_view summary() const override {
@@ -45,10 +45,10 @@ class Savepoints final : public Workload {
     const std::uint32_t operations = 2 + random.below(10);
     while (step.operations.size() < operations) {
       static constexpr OperationKind kKinds[] = {
-          OperationKind::kPut,       OperationKind::kPut,        OperationKind::kInsert,     OperationKind::kUpdate,
-          OperationKind::kErase,     OperationKind::kSavepoint,  OperationKind::kSavepoint,  OperationKind::kRollbackTo,
-          OperationKind::kRollbackTo, OperationKind::kRelease,   OperationKind::kUpdate,     OperationKind::kGet,
-          OperationKind::kPut,       OperationKind::kErase,      OperationKind::kScan,       OperationKind::kCheckpoint};
+          OperationKind::kPut,        OperationKind::kPut,       OperationKind::kInsert,    OperationKind::kUpdate,
+          OperationKind::kErase,      OperationKind::kSavepoint, OperationKind::kSavepoint, OperationKind::kRollbackTo,
+          OperationKind::kRollbackTo, OperationKind::kRelease,   OperationKind::kUpdate,    OperationKind::kGet,
+          OperationKind::kPut,        OperationKind::kErase,     OperationKind::kScan,      OperationKind::kCheckpoint};
       Operation operation;
       operation.kind = kKinds[random.below(16)];
       const bool names_savepoint = operation.kind == OperationKind::kSavepoint || operation.kind == OperationKind::kRollbackTo ||

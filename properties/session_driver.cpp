@@ -192,12 +192,12 @@ void SessionDriver::scan(engine::Session& session, const Operation& operation) {
   std::size_t at = table.lower_bound(key_);
   const std::size_t end = std::max(at, table.lower_bound(other_key_));
   bool same = true;
-  const auto answer = session.scan(workload_.tables()[operation.table].name, key_, other_key_,
-                                   [&](std::string_view key, std::string_view row) {
-                                     same = same && at < end && table.rows[at].key == key && table.rows[at].row == row;
-                                     ++at;
-                                     return true;
-                                   });
+  const auto answer =
+      session.scan(workload_.tables()[operation.table].name, key_, other_key_, [&](std::string_view key, std::string_view row) {
+        same = same && at < end && table.rows[at].key == key && table.rows[at].row == row;
+        ++at;
+        return true;
+      });
   if (!agree(answer, table.exists ? Expected() : Expected(ErrorCode::kNotFound), about(operation))) return;
   if (!same || at != end) fail(Oracle::kOrdered, about(operation) + " did not give the rows that were written");
 }
@@ -227,8 +227,7 @@ bool SessionDriver::agree(const Result<void>& answer, Expected expected, std::st
     return !expected;
   }
   if (expected && answer.error().code() == *expected) return false;
-  fail(expected ? Oracle::kOrdered : Oracle::kAlive,
-       std::string(what) + " failed with the power on: " + answer.error().message());
+  fail(expected ? Oracle::kOrdered : Oracle::kAlive, std::string(what) + " failed with the power on: " + answer.error().message());
   return false;
 }
 

@@ -42,7 +42,7 @@ enum class StepKind : unsigned char {
   kSetUp,        // the first transaction: makes the workload's tables and `count` rows
   kTransaction,  // the operations, then commit or rollback
   kCheckpoint,
-  kReopen,       // a clean shutdown, then open
+  kReopen,  // a clean shutdown, then open
 };
 
 struct Step {

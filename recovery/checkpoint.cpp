@@ -21,7 +21,8 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   core.store->set_checkpoint_begin(begin);
 
   const Lsn everything{std::numeric_limits<std::uint64_t>::max()};
-  POWERCUT_TRYV(core.pool->write_back_before(extent == CheckpointExtent::kEverything ? everything : core.previous_checkpoint_begin));
+  POWERCUT_TRYV(
+      core.pool->write_back_before(extent == CheckpointExtent::kEverything ? everything : core.previous_checkpoint_begin));
   if (!defects.checkpoint_before_data_sync) POWERCUT_TRYV(core.pool->sync());
 
   ledger::CheckpointEnd end;

@@ -26,8 +26,8 @@ using ledger::PageType;
 Result<void> remove_leftovers(Core& core) {
   POWERCUT_TRY(const auto entries, core.files.list(core.directory));
   for (const auto& entry : entries) {
-    const bool ours = entry.name == ledger::kDataName || entry.name == ledger::kControlTemporaryName ||
-                      ledger::segment_of_name(entry.name) != 0;
+    const bool ours =
+        entry.name == ledger::kDataName || entry.name == ledger::kControlTemporaryName || ledger::segment_of_name(entry.name) != 0;
     if (ours && !entry.is_directory) POWERCUT_TRYV(core.files.remove(core.path(entry.name)));
   }
   return success();
@@ -96,7 +96,8 @@ class Lease final : public engine::Database {
     engine_.give_back(std::move(memory_));
   }
 
-  Result<void> open(FileSystem& files, std::string_view directory, const ledger::Options& options, const engine::Narrator* narrator) {
+  Result<void> open(FileSystem& files, std::string_view directory, const ledger::Options& options,
+                    const engine::Narrator* narrator) {
     core_ = std::make_unique<Core>(files, std::string(directory), options, *memory_);
     POWERCUT_TRY(const bool exists, core_->control.read());
     if (exists) {

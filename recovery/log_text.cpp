@@ -17,8 +17,8 @@
 namespace powercut::recovery {
 namespace {
 
-using ledger::Lsn;
 using ledger::LogRecord;
+using ledger::Lsn;
 using ledger::Page;
 using ledger::PageId;
 using ledger::raw;
@@ -65,7 +65,8 @@ class LogText {
 Result<void> LogText::run() {
   POWERCUT_TRY(const bool exists, control_.read());
   if (!exists) {
-    return Error(ErrorCode::kNotFound, directory_ + ": no database here: there is no file '" + std::string(ledger::kControlName) + "'");
+    return Error(ErrorCode::kNotFound,
+                 directory_ + ": no database here: there is no file '" + std::string(ledger::kControlName) + "'");
   }
   const auto& control = control_.record();
   line_("control: version " + number(control.sequence) + ", incarnation " + number(control.epoch) + ", segments of " +
@@ -205,7 +206,8 @@ Result<void> LogText::check_end(const ledger::LogReader& reader) {
                             number(raw(end) % control.segment_bytes) + ", LSN " + number(raw(end));
   if (control.checkpoint != Lsn::kNone && end <= control.checkpoint) {
     return Error(ErrorCode::kCorrupt, place + ": " + std::string(reader.why_ended()) +
-                                          ", but the log must go on at least to the checkpoint at LSN " + number(raw(control.checkpoint)));
+                                          ", but the log must go on at least to the checkpoint at LSN " +
+                                          number(raw(control.checkpoint)));
   }
   ledger::LogReader::Buffer other_buffer;
   ledger::LogReader probe(files_, directory_, defects_, other_buffer);
@@ -231,7 +233,8 @@ Result<void> LogText::check_pages() {
     POWERCUT_TRY(const std::size_t got, read_full(*data, std::uint64_t{page} * ledger::kPageBytes, bytes));
     const Page read(bytes.data());
     if (got == bytes.size() && read.checksum_matches() && raw(read.id()) == page && read.well_formed()) continue;
-    return Error(ErrorCode::kCorrupt, path + ": page " + number(page) + " (byte " + number(std::uint64_t{page} * ledger::kPageBytes) +
+    return Error(ErrorCode::kCorrupt, path + ": page " + number(page) + " (byte " +
+                                          number(std::uint64_t{page} * ledger::kPageBytes) +
                                           "): its checksum does not match its bytes, and no image in the log will restore it");
   }
   return success();

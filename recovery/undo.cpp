@@ -17,9 +17,8 @@ Result<void> undo_losers(ledger::Core& core, const std::vector<ActiveTxn>& loser
   std::vector<std::unique_ptr<Transaction>> undoing;
   for (const ActiveTxn& loser : losers) undoing.push_back(std::make_unique<Transaction>(core, loser));
   while (!undoing.empty()) {
-    const auto newest = std::max_element(undoing.begin(), undoing.end(), [](const auto& a, const auto& b) {
-      return a->state().undo_next < b->state().undo_next;
-    });
+    const auto newest = std::max_element(undoing.begin(), undoing.end(),
+                                         [](const auto& a, const auto& b) { return a->state().undo_next < b->state().undo_next; });
     Transaction& txn = **newest;
     const auto undone = txn.state().undo_next;
     POWERCUT_TRY(const bool more, core.options.defects.undo_oldest_first ? txn.undo_oldest() : txn.undo_next());

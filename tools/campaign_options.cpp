@@ -15,9 +15,11 @@ po::options_description campaign_options() {
   options.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
                         "an option of the engine, may be repeated; what is not set is drawn by each seed");
   options.add_options()("defect", po::value<Texts>()->value_name("NAME"), "switch on a planted bug, may be repeated");
-  options.add_options()("workload", po::value<Texts>()->value_name("NAME"), "workload, may be repeated; seeds take turns (default: all)");
+  options.add_options()("workload", po::value<Texts>()->value_name("NAME"),
+                        "workload, may be repeated; seeds take turns (default: all)");
   options.add_options()("model", po::value<std::string>()->default_value("posix"), "what a crash may keep");
-  options.add_options()("atom", po::value<std::string>()->default_value("512"), "what is written whole or not at all: 512, 4096 or write");
+  options.add_options()("atom", po::value<std::string>()->default_value("512"),
+                        "what is written whole or not at all: 512, 4096 or write");
   options.add_options()("steps", po::value<std::uint32_t>()->default_value(16), "most steps of a case");
   options.add_options()("boots", po::value<std::uint32_t>()->default_value(2), "crash states tried at a crash point");
   options.add_options()("points", po::value<std::uint32_t>()->default_value(8), "of 16 crash points, how many are looked at");

@@ -24,8 +24,8 @@ enum ExitStatus : int {
 };
 
 struct Invocation {
-  std::string program;                   // as the user called it
-  std::vector<std::string> arguments;    // after the command's name
+  std::string program;                 // as the user called it
+  std::vector<std::string> arguments;  // after the command's name
   std::span<const std::unique_ptr<engine::EngineKind>> engines;
   const std::atomic<bool>& interrupted;  // set by Ctrl-C
 };

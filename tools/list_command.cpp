@@ -20,7 +20,9 @@ struct Entry {
 
 Result<std::vector<Entry>> entries(const Invocation& invocation, const std::string& what, const std::string& engine_name) {
   std::vector<Entry> all;
-  const auto add = [&](std::string_view name, std::string_view summary) { all.push_back({std::string(name), std::string(summary)}); };
+  const auto add = [&](std::string_view name, std::string_view summary) {
+    all.push_back({std::string(name), std::string(summary)});
+  };
   if (what == "engines") {
     for (const auto& engine : invocation.engines) add(engine->name(), engine->summary());
   } else if (what == "workloads") {
@@ -32,7 +34,8 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
     if (what == "defects") {
       for (const auto& defect : engine->defects()) add(defect.name, defect.summary);
     } else {
-      for (const auto& tunable : engine->tunables()) add(tunable.name, fmt::format("{} (default {})", tunable.summary, tunable.preset));
+      for (const auto& tunable : engine->tunables())
+        add(tunable.name, fmt::format("{} (default {})", tunable.summary, tunable.preset));
     }
   } else {
     return Error(ErrorCode::kInvalidArgument,
@@ -50,8 +53,8 @@ int list_command(const Invocation& invocation) {
   hidden.add_options()("what", po::value<std::string>());
   po::positional_options_description positional;
   positional.add("what", 1);
-  const Parsed parsed = parse(invocation, "list engines | workloads | models | defects | options [OPTIONS]", "powercut list defects",
-                              options, positional, hidden);
+  const Parsed parsed = parse(invocation, "list engines | workloads | models | defects | options [OPTIONS]",
+                              "powercut list defects", options, positional, hidden);
   if (parsed.exit_status) return *parsed.exit_status;
   if (parsed.values.count("what") == 0) {
     return fail(kWrongUsage, "list what? There are: engines, workloads, models, defects and options (of an engine)");

@@ -86,8 +86,8 @@ Result<bool> wants_json(const po::variables_map& values) {
 
 Parsed parse(const Invocation& invocation, std::string_view usage, std::string_view example, po::options_description options,
              const po::positional_options_description& positional, const po::options_description& hidden) {
-  options.add_options()("format", po::value<std::string>()->default_value("text"), "text, or json: one document on standard output")(
-      "help", "this text");
+  options.add_options()("format", po::value<std::string>()->default_value("text"),
+                        "text, or json: one document on standard output")("help", "this text");
   po::options_description all;
   all.add(options).add(hidden);
   Parsed parsed;
@@ -100,7 +100,8 @@ Parsed parse(const Invocation& invocation, std::string_view usage, std::string_v
               parsed.values);
     po::notify(parsed.values);
   } catch (const po::error& error) {
-    parsed.exit_status = fail(kWrongUsage, fmt::format("{} (see powercut {} --help)", error.what(), usage.substr(0, usage.find(' '))));
+    parsed.exit_status =
+        fail(kWrongUsage, fmt::format("{} (see powercut {} --help)", error.what(), usage.substr(0, usage.find(' '))));
     return parsed;
   }
   if (parsed.values.count("help") > 0) {

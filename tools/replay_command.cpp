@@ -43,9 +43,9 @@ std::string text_of(const Case& failing, const Replayed& replayed) {
     out += "  no violation: every promise was kept\n";
   }
   out += fmt::format("\ntrace hash {}", properties::hash_text(replayed.trace_hash));
-  out += replayed.trace_hash == failing.trace_hash
-             ? ", the same as recorded\n"
-             : fmt::format(", recorded was {}: the engine or powercut has changed since\n", properties::hash_text(failing.trace_hash));
+  out += replayed.trace_hash == failing.trace_hash ? ", the same as recorded\n"
+                                                   : fmt::format(", recorded was {}: the engine or powercut has changed since\n",
+                                                                 properties::hash_text(failing.trace_hash));
   return out;
 }
 
@@ -92,7 +92,8 @@ std::string replay_to_text(const Invocation& invocation, const po::variables_map
   const auto found = find_case(invocation, values);
   if (found.has_error()) return failed(found.error());
   if (!found.value()) {
-    return std::to_string(kNothingFound) + (json ? "{\"command\": \"replay\", \"violation\": null}\n" : "no violation with this seed\n");
+    return std::to_string(kNothingFound) +
+           (json ? "{\"command\": \"replay\", \"violation\": null}\n" : "no violation with this seed\n");
   }
   const Case& failing = *found.value();
   const auto replayed = properties::replay(failing, true);
@@ -118,7 +119,8 @@ int replay_command(const Invocation& invocation) {
   if (json.has_error()) return fail(json.error());
 
   // In a process of its own, since the engine may crash.
-  const auto told = properties::in_child([&] { return replay_to_text(invocation, parsed.values, json.value()); }, invocation.interrupted);
+  const auto told =
+      properties::in_child([&] { return replay_to_text(invocation, parsed.values, json.value()); }, invocation.interrupted);
   if (told.has_error()) {
     if (invocation.interrupted) return fail(kToolFailed, "interrupted");
     fmt::print("VIOLATION alive: the engine ended its process: {}\n", told.error().context());

@@ -45,13 +45,14 @@ std::string progress_text(const RunnerFigures& figures, const RunnerPlan& plan) 
   const double done = static_cast<double>(figures.cases) / static_cast<double>(std::max<std::uint64_t>(1, plan.seeds));
   const auto left = done > 0 ? static_cast<std::uint64_t>(figures.wall_seconds / done - figures.wall_seconds) : 0;
   return fmt::format("{} of {} cases · {} crash states · {} recoveries/s per core · {}:{:02} left", grouped(figures.cases),
-                     grouped(plan.seeds), grouped(figures.count.states), grouped(static_cast<std::uint64_t>(rate(figures))), left / 60,
-                     left % 60);
+                     grouped(plan.seeds), grouped(figures.count.states), grouped(static_cast<std::uint64_t>(rate(figures))),
+                     left / 60, left % 60);
 }
 
 std::string shell_word(const std::string& text) {
-  const bool plain = !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=+:@%-") ==
-                                          std::string::npos;
+  const bool plain =
+      !text.empty() &&
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=+:@%-") == std::string::npos;
   if (plain) return text;
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -156,8 +157,9 @@ class RunCommand {
         },
         invocation_.interrupted);
     if (text.has_error()) {
-      finding.violation = {properties::Oracle::kAlive, "the engine ended its process while the failure was made simpler: " +
-                                                           text.error().context(), {}};
+      finding.violation = {properties::Oracle::kAlive,
+                           "the engine ended its process while the failure was made simpler: " + text.error().context(),
+                           {}};
       return finding;
     }
     POWERCUT_TRY(const Case simplest, properties::case_from_json(text.value(), invocation_.engines));
@@ -167,8 +169,8 @@ class RunCommand {
                         ? "with the power on"
                         : fmt::format("the power fails at crash point {}", simplest.failure.crash_point);
     finding.trace_hash = properties::hash_text(simplest.trace_hash);
-    finding.case_file = fmt::format("{}/powercut-{}-{}-seed-{}.json", output_, plan_.kind->name(), simplest.setting.workload->name(),
-                                    finding.seed);
+    finding.case_file =
+        fmt::format("{}/powercut-{}-{}-seed-{}.json", output_, plan_.kind->name(), simplest.setting.workload->name(), finding.seed);
     POWERCUT_TRYV(properties::write_case_file(finding.case_file, simplest));
     finding.replay = shell_word(invocation_.program) + " replay " + shell_word(finding.case_file);
     return finding;
@@ -252,7 +254,8 @@ int run_command(const Invocation& invocation) {
                         "processes that share the work; what is found does not depend on it");
   options.add_options()("output", po::value<std::string>()->default_value("."), "directory for the case file of a failure");
   options.add(campaign_options());
-  const Parsed parsed = parse(invocation, "run [OPTIONS]", "powercut run --defect ack-before-sync --workload bank --seeds 10000", options);
+  const Parsed parsed =
+      parse(invocation, "run [OPTIONS]", "powercut run --defect ack-before-sync --workload bank --seeds 10000", options);
   if (parsed.exit_status) return *parsed.exit_status;
   return RunCommand(invocation, parsed.values).run();
 }

@@ -59,7 +59,8 @@ Result<PageRef> BTree::descend(std::string_view key, Path* path, std::string* fe
     if (path != nullptr) path->pages[path->levels++] = next;
     if (page.type() == PageType::kLeaf) return ref;
     if (page.type() != PageType::kInner) {
-      return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(next)) + ": not a page of tree " + std::to_string(raw(root_)));
+      return Error(ErrorCode::kCorrupt,
+                   "data page " + std::to_string(raw(next)) + ": not a page of tree " + std::to_string(raw(root_)));
     }
     const std::size_t child = page.child_for(key);
     if (fence != nullptr && child < page.count()) *fence = page.key(child);

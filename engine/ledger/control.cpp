@@ -38,8 +38,8 @@ std::optional<ControlRecord> decode(const Slot& slot) {
   record.checkpoint = static_cast<Lsn>(load<std::uint64_t>(slot.data() + 32));
   record.redo = static_cast<Lsn>(load<std::uint64_t>(slot.data() + 40));
   record.epoch = load<std::uint32_t>(slot.data() + 48);
-  const bool sound = record.segment_bytes >= kLeastSegmentBytes && record.segment_bytes <= kMostSegmentBytes &&
-                     record.segment_bytes % 4096 == 0;
+  const bool sound =
+      record.segment_bytes >= kLeastSegmentBytes && record.segment_bytes <= kMostSegmentBytes && record.segment_bytes % 4096 == 0;
   return sound ? std::optional(record) : std::nullopt;
 }
 

@@ -42,8 +42,8 @@ Error Log::stop(const Error& cause) {
 Result<Lsn> Log::append(std::string& record) {
   if (failure_) return *failure_;
   if (record.size() > segment_bytes_ - kSegmentHeaderBytes) {
-    return Error(ErrorCode::kInvalidArgument, "a log record of " + std::to_string(record.size()) + " bytes does not fit a segment of " +
-                                                  std::to_string(segment_bytes_));
+    return Error(ErrorCode::kInvalidArgument, "a log record of " + std::to_string(record.size()) +
+                                                  " bytes does not fit a segment of " + std::to_string(segment_bytes_));
   }
   if (!epoch_is_ours_) {
     const auto begun = begin_epoch();

@@ -65,9 +65,9 @@ class Log {
   const Defects& defects_;
   Memory& memory_;
   std::uint64_t segment_bytes_ = 0;
-  std::uint64_t segment_ = 0;         // the one being written
-  std::uint64_t offset_ = 0;          // of the end, in it
-  std::uint64_t unwritten_ = 0;       // offset of memory_.buffer's first byte, in it
+  std::uint64_t segment_ = 0;            // the one being written
+  std::uint64_t offset_ = 0;             // of the end, in it
+  std::uint64_t unwritten_ = 0;          // offset of memory_.buffer's first byte, in it
   std::unique_ptr<faultfs::File> file_;  // of segment_, opened when needed
   bool epoch_is_ours_ = false;
   std::uint64_t needed_segment_ = 0;  // segments before it may be recycled

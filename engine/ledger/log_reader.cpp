@@ -40,7 +40,8 @@ void encode_segment_header(std::span<byte> header, std::uint64_t database_id, st
 std::string_view check_segment_header(std::span<const byte> header, std::uint64_t database_id, std::uint64_t segment,
                                       std::uint32_t segment_bytes) {
   if (load<std::uint64_t>(header.data()) != kSegmentMagic) return "no segment header";
-  if (load<std::uint32_t>(header.data() + 28) != crc32c(~0U, header.first(28))) return "the segment header's checksum does not match";
+  if (load<std::uint32_t>(header.data() + 28) != crc32c(~0U, header.first(28)))
+    return "the segment header's checksum does not match";
   if (load<std::uint64_t>(header.data() + 8) != database_id) return "the segment belongs to another database";
   if (load<std::uint64_t>(header.data() + 16) != segment) return "the segment is a recycled one whose header was not rewritten";
   if (load<std::uint32_t>(header.data() + 24) != segment_bytes) return "the segment has another size";

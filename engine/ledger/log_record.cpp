@@ -178,7 +178,8 @@ Result<void> decode_images(std::span<const byte> body, std::vector<PageImage>& i
     image.page = static_cast<PageId>(reader.get<std::uint32_t>());
     const auto hole_begin = reader.get<std::uint16_t>();
     const auto hole_end = reader.get<std::uint16_t>();
-    if (hole_begin < kPageHeaderBytes || hole_begin > hole_end || hole_end > kPageBytes) return broken("a page image with a wrong hole");
+    if (hole_begin < kPageHeaderBytes || hole_begin > hole_end || hole_end > kPageBytes)
+      return broken("a page image with a wrong hole");
     image.head = reader.take(hole_begin);
     image.tail = reader.take(kPageBytes - hole_end);
     images.push_back(image);
@@ -217,7 +218,8 @@ Result<void> restore_image(const PageImage& image, Page& page) {
   std::memcpy(page.data(), image.head.data(), image.head.size());
   std::memset(page.data() + image.head.size(), 0, kPageBytes - image.head.size() - image.tail.size());
   if (!image.tail.empty()) std::memcpy(page.data() + kPageBytes - image.tail.size(), image.tail.data(), image.tail.size());
-  if (!page.well_formed() || page.id() != image.page) return broken("the image of page " + std::to_string(raw(image.page)) + " is not a page");
+  if (!page.well_formed() || page.id() != image.page)
+    return broken("the image of page " + std::to_string(raw(image.page)) + " is not a page");
   return success();
 }
 

@@ -17,12 +17,12 @@
 namespace powercut::ledger {
 
 enum class RecordType : std::uint8_t {
-  kPad = 1,              // fills a segment to its end
-  kRow = 2,              // a row was inserted, updated or deleted
-  kCompensation = 3,     // a row operation that undid another (a CLR)
-  kImages = 4,           // whole pages as they are from here on; redo-only
+  kPad = 1,           // fills a segment to its end
+  kRow = 2,           // a row was inserted, updated or deleted
+  kCompensation = 3,  // a row operation that undid another (a CLR)
+  kImages = 4,        // whole pages as they are from here on; redo-only
   kCommit = 5,
-  kRolledBack = 6,       // every change of the transaction is undone
+  kRolledBack = 6,  // every change of the transaction is undone
   kCheckpointBegin = 7,
   kCheckpointEnd = 8,
 };

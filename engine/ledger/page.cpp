@@ -125,7 +125,9 @@ void Page::compact() {
 }
 
 namespace {
-std::uint32_t checksum_of(const byte* data) { return crc32c(~0U, {data + sizeof(std::uint32_t), kPageBytes - sizeof(std::uint32_t)}); }
+std::uint32_t checksum_of(const byte* data) {
+  return crc32c(~0U, {data + sizeof(std::uint32_t), kPageBytes - sizeof(std::uint32_t)});
+}
 }  // namespace
 
 void Page::set_checksum() { store(data_, checksum_of(data_)); }

@@ -191,8 +191,8 @@ Result<void> LedgerSession::check_unique(const Table& into, std::string_view key
     const std::string_view value = engine::encoded_column(row, column);
     if (engine::is_null(value)) continue;
     if (value.size() > kMostKeyBytes) {
-      return Error(ErrorCode::kInvalidArgument, into.schema.name + "." + into.schema.columns[column].name + ": a unique value may have " +
-                                                    std::to_string(kMostKeyBytes - 3) + " bytes");
+      return Error(ErrorCode::kInvalidArgument, into.schema.name + "." + into.schema.columns[column].name +
+                                                    ": a unique value may have " + std::to_string(kMostKeyBytes - 3) + " bytes");
     }
     POWERCUT_TRY(const BTree::Leaf leaf, tree.find(value));
     if (leaf.found && leaf.page.page().value(leaf.slot) != key) {
@@ -203,7 +203,8 @@ Result<void> LedgerSession::check_unique(const Table& into, std::string_view key
 }
 
 // Brings the unique indexes from the row `before` (empty: none) to `after` (empty: none).
-Result<void> LedgerSession::write_indexes(const Table& into, std::string_view key, std::string_view before, std::string_view after) {
+Result<void> LedgerSession::write_indexes(const Table& into, std::string_view key, std::string_view before,
+                                          std::string_view after) {
   const bool logged = !core_.options.defects.unique_index_unlogged;
   std::size_t index = 0;
   for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {

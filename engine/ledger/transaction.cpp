@@ -31,8 +31,8 @@ Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_
     POWERCUT_TRY(leaf, tree.find_with_room(key, row.size()));
   }
   if (leaf.found == (action == RowAction::kInsert)) {
-    return Error(ErrorCode::kCorrupt, "tree " + std::to_string(raw(tree_root)) + ": the row of a " + std::string(to_string(action)) +
-                                          (leaf.found ? " is there already" : " is not there"));
+    return Error(ErrorCode::kCorrupt, "tree " + std::to_string(raw(tree_root)) + ": the row of a " +
+                                          std::string(to_string(action)) + (leaf.found ? " is there already" : " is not there"));
   }
   RowChange change;
   change.action = action;
@@ -75,7 +75,8 @@ Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bo
   }
   if (leaf.found == (inverse.action == RowAction::kInsert)) {
     return Error(ErrorCode::kCorrupt, "undo of " + std::string(to_string(change.action)) + " in tree " +
-                                          std::to_string(raw(change.tree)) + ": its row is " + (leaf.found ? "there" : "not there"));
+                                          std::to_string(raw(change.tree)) + ": its row is " +
+                                          (leaf.found ? "there" : "not there"));
   }
   inverse.page = leaf.page.page().id();
   inverse.slot = leaf.slot;

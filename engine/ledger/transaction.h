@@ -60,8 +60,8 @@ class Transaction {
   std::vector<DroppedTree> dropped_;  // freed after commit
   std::vector<PageId> unused_;        // made by changes that were undone; freed at the end
   Lsn undone_until_ = Lsn::kNone;     // of undo_oldest()
-  std::string record_;  // scratch
-  std::string undone_;  // scratch: the record that is being undone
+  std::string record_;                // scratch
+  std::string undone_;                // scratch: the record that is being undone
 };
 
 }  // namespace powercut::ledger
