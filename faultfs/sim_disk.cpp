@@ -524,13 +524,15 @@ void SimDisk::for_each_pending(const std::function<void(const PendingChange&)>& 
 
 std::string SimDisk::path_of(InodeId inode) const {
   if (inode == kRootInode) return "/";
-  for (const SimDisk* disk = this; disk != nullptr; disk = disk->base_) {
-    for (const InodeId directory : disk->known_) {
-      for (const Name& entry : disk->nodes_[directory].names) {
-        for (VersionIndex index = entry.newest; index > kHole; index = disk->versions_[index].below) {
-          if (disk->versions_[index].value != inode) continue;
-          const std::string parent = directory == kRootInode ? "" : path_of(directory) + "/";
-          return parent + entry.name;
+  // The newest name that stands for it; else one that once did.
+  for (const bool also_old : {false, true}) {
+    for (const SimDisk* disk = this; disk != nullptr; disk = disk->base_) {
+      for (const InodeId directory : disk->known_) {
+        for (const Name& entry : disk->nodes_[directory].names) {
+          for (VersionIndex index = entry.newest; index > kHole; index = also_old ? disk->versions_[index].below : kNone) {
+            if (disk->versions_[index].value != inode) continue;
+            return (directory == kRootInode ? "" : path_of(directory) + "/") + entry.name;
+          }
         }
       }
     }

@@ -75,7 +75,9 @@ Result<void> Control::create() {
   POWERCUT_TRYV(write_full(*file_, record_.sequence % 2 * kControlSlotBytes, slot));
   if (!defects_.control_unsynced_rename) POWERCUT_TRYV(file_->sync(SyncKind::kFull));
   POWERCUT_TRYV(files_.rename(path(kControlTemporaryName), path(kControlName)));
-  return files_.sync_directory(directory_);
+  POWERCUT_TRYV(files_.sync_directory(directory_));
+  POWERCUT_TRY(file_, files_.open(path(kControlName), OpenMode::kReadWrite));
+  return success();
 }
 
 Result<void> Control::checkpointed(Lsn checkpoint, Lsn redo) {

@@ -1,0 +1,208 @@
+// The simulated disk, told as stories.
+#include "faultfs/sim_file_system.h"
+#include "tests/support/property.h"
+
+#include <set>
+
+namespace powercut::testing {
+namespace {
+
+using namespace faultfs;
+
+// A disk with a file that is durable, name and all: eight atoms of 'o'.
+struct Disk {
+  explicit Disk(std::string_view model) : files(disk) {
+    disk.format(preset(model).value());
+    file = std::move(files.open("file", OpenMode::kCreate)).value();
+    write(0, 8 * 512, 'o');
+    REQUIRE(file->sync(SyncKind::kFull).has_value());
+    REQUIRE(files.sync_directory("").has_value());
+  }
+  void write(std::uint64_t offset, std::size_t count, char letter) {
+    REQUIRE(write_full(*file, offset, as_bytes(std::string(count, letter))).has_value());
+  }
+
+  SimDisk disk;
+  SimFileSystem files;
+  std::unique_ptr<File> file;
+};
+
+// Boots with the picks and reads a file: "-" if it is not there.
+std::string after_crash(const SimDisk& disk, std::vector<std::uint32_t> picks, std::string_view name = "file") {
+  RecordedChoices choices(std::move(picks));
+  SimDisk booted;
+  booted.boot(disk, choices);
+  SimFileSystem files(booted);
+  auto opened = files.open(name, OpenMode::kRead);
+  if (opened.has_error()) return "-";
+  std::string bytes(opened.value()->size().value(), ' ');
+  bytes.resize(read_full(*opened.value(), 0, {reinterpret_cast<byte*>(bytes.data()), bytes.size()}).value());
+  std::string letters;
+  for (std::size_t at = 0; at < bytes.size(); at += 512) letters += bytes[at] == '\0' ? '.' : bytes[at];
+  return letters;
+}
+
+}  // namespace
+
+TEST_CASE("a page of eight sectors may be torn anywhere") {
+  Disk d("posix");
+  d.write(0, 8 * 512, 'n');
+  CHECK(after_crash(d.disk, {}) == "nnnnnnnn");
+  CHECK(after_crash(d.disk, {1, 1, 1, 1, 1, 1, 1, 1}) == "oooooooo");
+  CHECK(after_crash(d.disk, {0, 1, 0, 0, 1, 1, 0, 1}) == "nonnoono");
+}
+
+TEST_CASE("a synced write is not lost, whatever comes after it") {
+  Disk d("posix");
+  d.write(0, 512, 'n');
+  REQUIRE(d.file->sync(SyncKind::kData).has_value());
+  d.write(512, 512, 'x');
+  CHECK(after_crash(d.disk, {1, 1, 1, 1}) == "nooooooo");
+}
+
+TEST_CASE("any of several unsynced versions of a sector may survive") {
+  Disk d("posix");
+  for (const char letter : {'1', '2', '3'}) d.write(0, 512, letter);
+  CHECK(after_crash(d.disk, {0}).front() == '3');
+  CHECK(after_crash(d.disk, {1}).front() == '2');
+  CHECK(after_crash(d.disk, {2}).front() == '1');
+  CHECK(after_crash(d.disk, {3}).front() == 'o');
+}
+
+TEST_CASE("a new file whose directory was not synced may be gone, contents and all") {
+  Disk d("posix");
+  auto fresh = std::move(d.files.open("fresh", OpenMode::kCreate)).value();
+  REQUIRE(write_full(*fresh, 0, as_bytes("hello")).has_value());
+  REQUIRE(fresh->sync(SyncKind::kFull).has_value());
+  CHECK(after_crash(d.disk, {0}, "fresh") != "-");
+  CHECK(after_crash(d.disk, {1}, "fresh") == "-");
+  REQUIRE(d.files.sync_directory("").has_value());
+  CHECK(after_crash(d.disk, {1}, "fresh") != "-");
+}
+
+TEST_CASE("on ext4 a sync of one file makes earlier names of others durable; POSIX promises nothing of the kind") {
+  for (const std::string_view model : {"ext4-ordered", "posix"}) {
+    Disk d(model);
+    REQUIRE(d.files.open("other", OpenMode::kCreate).has_value());
+    d.write(0, 512, 'n');
+    REQUIRE(d.file->sync(SyncKind::kFull).has_value());
+    CHECK((after_crash(d.disk, {1}, "other") == "-") == (model == "posix"));
+  }
+}
+
+TEST_CASE("on ext4 a size does not survive without the data that it exposes; in POSIX it may, over garbage") {
+  Disk ext4("ext4-ordered");
+  ext4.write(8 * 512, 512, 'n');
+  CHECK(after_crash(ext4.disk, {0, 1}) == "oooooooon");
+  CHECK(after_crash(ext4.disk, {1}) == "oooooooo");
+  Disk posix("posix");
+  posix.write(8 * 512, 512, 'n');
+  CHECK(after_crash(posix.disk, {0, 1}) == "oooooooo.");
+  CHECK(after_crash(posix.disk, {0, 2}) != "oooooooo.");
+}
+
+TEST_CASE("a rename may leave both names or none, or on a journal one of them") {
+  const auto names_after = [](std::string_view model) {
+    Disk d(model);
+    REQUIRE(d.files.rename("file", "moved").has_value());
+    std::set<std::string> seen;
+    for (std::uint32_t first = 0; first < 2; ++first) {
+      for (std::uint32_t second = 0; second < 2; ++second) {
+        RecordedChoices choices({first, second});
+        SimDisk booted;
+        booted.boot(d.disk, choices);
+        SimFileSystem files(booted);
+        std::string names;
+        const auto entries = files.list("").value();
+        for (const auto& entry : entries) names += entry.name + " ";
+        seen.insert(names);
+      }
+    }
+    return seen;
+  };
+  CHECK(names_after("posix") == std::set<std::string>{"", "file ", "moved ", "file moved "});
+  CHECK(names_after("ext4-ordered") == std::set<std::string>{"file ", "moved "});
+}
+
+TEST_CASE("where nothing is reordered, a crash leaves a prefix of what was done") {
+  Disk d("prefix");
+  for (std::uint64_t at = 0; at < 3; ++at) d.write(at * 512, 512, static_cast<char>('1' + at));
+  std::set<std::string> seen;
+  for (std::uint32_t a = 0; a < 2; ++a) {
+    for (std::uint32_t b = 0; b < 2; ++b) {
+      for (std::uint32_t c = 0; c < 2; ++c) seen.insert(after_crash(d.disk, {a, b, c}).substr(0, 3));
+    }
+  }
+  CHECK(seen == std::set<std::string>{"ooo", "1oo", "12o", "123"});
+}
+
+TEST_CASE("the crash hook is called before a sync takes effect") {
+  Disk d("posix");
+  std::vector<std::string> seen;
+  d.disk.set_crash_hook([&] { seen.push_back(after_crash(d.disk, {1})); });
+  d.write(0, 512, 'n');
+  REQUIRE(d.file->sync(SyncKind::kData).has_value());
+  REQUIRE(d.file->sync(SyncKind::kData).has_value());
+  CHECK(seen == std::vector<std::string>{"oooooooo", "nooooooo"});
+}
+
+TEST_CASE("a crash during recovery is a crash of the booted disk") {
+  Disk d("posix");
+  d.write(0, 1024, 'n');
+  RecordedChoices first({1});
+  SimDisk booted;
+  booted.boot(d.disk, first);
+  SimFileSystem files(booted);
+  auto file = std::move(files.open("file", OpenMode::kReadWrite)).value();
+  std::vector<byte> sector(512);
+  REQUIRE(file->read(0, sector).value() == 512);  // resolved: the old one survived the first crash
+  REQUIRE(write_full(*file, 0, as_bytes(std::string(512, 'r'))).has_value());
+  CHECK(after_crash(booted, {0, 0}).substr(0, 2) == "rn");
+  CHECK(after_crash(booted, {1, 0}).substr(0, 2) == "on");  // never "nn": that was decided
+  CHECK(after_crash(booted, {1, 1}).substr(0, 2) == "oo");  // the second sector was still open
+}
+
+TEST_CASE("what lay beyond the surviving size does not come back when the file grows") {
+  Disk d("posix");
+  d.write(8 * 512, 512, 'x');
+  RecordedChoices lost_size({1});
+  SimDisk booted;
+  booted.boot(d.disk, lost_size);
+  SimFileSystem files(booted);
+  auto file = std::move(files.open("file", OpenMode::kReadWrite)).value();
+  REQUIRE(file->size().value() == 8 * 512);
+  REQUIRE(file->resize(9 * 512).has_value());
+  std::vector<byte> sector(512, byte{1});
+  REQUIRE(file->read(8 * 512, sector).value() == 512);
+  CHECK(sector == std::vector<byte>(512, byte{0}));
+}
+
+TEST_CASE("the simulated file system refuses what a real one would") {
+  Disk d("posix");
+  CHECK(d.files.open("none", OpenMode::kRead).error().code() == ErrorCode::kNotFound);
+  CHECK(d.files.open("file", OpenMode::kCreateNew).error().code() == ErrorCode::kAlreadyExists);
+  CHECK(d.files.open("file/inside", OpenMode::kCreate).error().code() == ErrorCode::kInvalidArgument);
+  CHECK(d.files.open("none/inside", OpenMode::kCreate).error().code() == ErrorCode::kNotFound);
+  CHECK(d.files.open("../out", OpenMode::kCreate).error().code() == ErrorCode::kInvalidArgument);
+  CHECK(d.files.remove("none").error().code() == ErrorCode::kNotFound);
+  REQUIRE(d.files.make_directory("dir").has_value());
+  CHECK(d.files.make_directory("dir").error().code() == ErrorCode::kAlreadyExists);
+  CHECK(d.files.remove("dir").error().code() == ErrorCode::kInvalidArgument);
+  REQUIRE(d.files.rename("file", "dir/file").has_value());
+  CHECK(d.files.remove_directory("dir").error().code() == ErrorCode::kInvalidArgument);
+  REQUIRE(d.files.remove("dir/file").has_value());
+  REQUIRE(d.files.remove_directory("dir").has_value());
+  CHECK(d.files.list("").value().empty());
+  CHECK(d.file->size().value() == 8 * 512);  // still open: the file lives on without a name
+}
+
+TEST_CASE("formatting leaves an empty disk") {
+  Disk d("posix");
+  d.disk.format(preset("prefix").value());
+  SimFileSystem files(d.disk);
+  CHECK(files.list("").value().empty());
+  CHECK(d.disk.operations() == 0);
+  CHECK(d.disk.pending_chains() == 0);
+}
+
+}  // namespace powercut::testing
