@@ -128,15 +128,16 @@ std::string bytes_text(std::string_view bytes) {
 }
 
 std::string row_text(std::span<const Column> columns, std::string_view row) {
+  const auto not_a_row = [&] { return row.empty() ? "(empty)" : bytes_text(row); };
   std::string_view rest = row;
   std::string text;
   for (const Column& column : columns) {
     const std::string_view encoded = take_column(rest);
-    if (encoded.empty() || !has_type(encoded, column.type)) return bytes_text(row);
+    if (encoded.empty() || !has_type(encoded, column.type)) return not_a_row();
     if (!text.empty()) text += ", ";
     text += column_text(encoded);
   }
-  if (!rest.empty()) return bytes_text(row);
+  if (!rest.empty()) return not_a_row();
   return columns.size() == 1 ? text : "(" + text + ")";
 }
 

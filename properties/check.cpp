@@ -18,6 +18,13 @@ enum Plan : std::uint32_t { kPlain = 0, kGoOn = 1, kRecoverAgain = 2, kCrashInRe
 // How many syncs into recovery, or into the work after it, the second crash may come.
 constexpr std::uint32_t kMostSyncs = 6;
 
+void change_values(Step& step) {
+  for (Operation& operation : step.operations) {
+    if (operation.kind == OperationKind::kTransfer) std::swap(operation.a, operation.b);
+    operation.amount += 1024;
+  }
+}
+
 std::string place(const Workload& workload, std::uint32_t table, std::string_view key) {
   return workload.tables()[table].name + "[" + engine::bytes_text(key) + "]";
 }
@@ -91,13 +98,20 @@ std::optional<Violation> Checker::recover_again(std::size_t depth, const Promise
 std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& database, engine::Session& session,
                                         const Promised& promised, Expected found, faultfs::Choices& choices,
                                         CheckObserver* observer) {
-  // What the user does: again what was interrupted, or if it is there already (or was no transaction) a small new one.
+  // What the user does: again what was interrupted, perhaps with other values, or if it is there already (or was no
+  // transaction) a small new one. Records of the same length in the place of those that were lost are what it takes to
+  // bring a stale tail of the log back.
   const bool present = found == Expected::kAfter;
   Model model = promised.model.recovered(present);
   const bool is_set_up = !model.committed().tables[0].exists;
   const bool repeats = promised.interrupted.kind == StepKind::kTransaction && !present;
-  const Step small;
-  const Step& next = is_set_up ? promised.set_up : repeats ? promised.interrupted : small;
+  Step next;
+  if (is_set_up) {
+    next = promised.set_up;
+  } else if (repeats) {
+    next = promised.interrupted;
+    if (choices.pick(2, {"again the same transaction, or with other values", depth, 0, true}) == 1) change_values(next);
+  }
 
   const std::uint32_t at =
       choices.pick(kMostSyncs, {"the sync after recovery at which the power fails; 0: after the answer", depth, 0, true});

@@ -19,6 +19,8 @@ struct SearchPlan {
   std::uint32_t boots_per_point = 2;  // random crash states at each of them
   // Tried at each point before the random ones.
   std::vector<std::vector<std::uint32_t>> picks_to_try;
+  // Only failures of this oracle count, if it is set.
+  std::optional<Oracle> only;
   std::uint64_t most_recoveries = std::numeric_limits<std::uint64_t>::max();
 };
 

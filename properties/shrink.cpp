@@ -56,9 +56,10 @@ class Shrinking {
     plan.seed = 1;
     plan.boots_per_point = 8;
     plan.picks_to_try = {failure_.picks};
+    plan.only = failure_.violation.oracle;
     plan.most_recoveries = until_ - std::min(until_, searcher_.count().recoveries);
     auto found = searcher_.search(steps, plan);
-    if (!found || found->violation.oracle != failure_.violation.oracle) return false;
+    if (!found) return false;
     failure_ = std::move(*found);
     return true;
   }

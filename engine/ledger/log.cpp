@@ -31,7 +31,7 @@ void Log::open_at(Lsn end) {
     offset_ = segment_bytes_;
   }
   unwritten_ = offset_;
-  epoch_is_ours_ = defects_.epoch_not_bumped;
+  epoch_is_ours_ = false;
 }
 
 Error Log::stop(const Error& cause) {
@@ -52,7 +52,7 @@ Result<Lsn> Log::append(std::string& record) {
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, defects_.stale_records_accepted ? Lsn::kNone : place);
+       control_.record().database_id, place);
   memory_.buffer += record;
   offset_ += record.size();
   return place;
@@ -94,7 +94,7 @@ Result<void> Log::next_segment() {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, defects_.stale_records_accepted ? Lsn::kNone : end());
+         control_.record().epoch, control_.record().database_id, end());
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }

@@ -113,8 +113,7 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   why_ended_ = "the segment file is cut short";
   if (!has_body) return false;
   const auto bytes = std::span<const byte>(buffer_).subspan(offset, pad ? kRecordHeaderBytes : header.length);
-  const Lsn place = defects_.stale_records_accepted ? Lsn::kNone : record.lsn;
-  if (header.crc != record_checksum(bytes, control_.database_id, place) && !defects_.torn_record_accepted) {
+  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn) && !defects_.torn_record_accepted) {
     why_ended_ = "the record's checksum does not match";
     return false;
   }

@@ -11,7 +11,7 @@ struct Switch {
   bool Defects::*flag;
 };
 
-constexpr std::array<Switch, 23> kSwitches{{
+constexpr std::array<Switch, 21> kSwitches{{
     {{"ack-before-sync", "a commit is acknowledged before the log is synced"}, &Defects::ack_before_sync},
     {{"page-before-log", "a dirty page may be written before the log that describes it"}, &Defects::page_before_log},
     {{"no-page-image", "the first change of a page after a checkpoint logs no full page image"}, &Defects::no_page_image},
@@ -34,9 +34,6 @@ constexpr std::array<Switch, 23> kSwitches{{
     {{"segment-name-unsynced", "a log segment is created but its directory never synced"}, &Defects::segment_name_unsynced},
     {{"recycle-too-early", "log segments are recycled although an active transaction still needs them for undo"},
      &Defects::recycle_too_early},
-    {{"stale-records-accepted", "a record's checksum does not cover its place, so a recycled segment's records pass for new"},
-     &Defects::stale_records_accepted},
-    {{"epoch-not-bumped", "records after a recovery cannot be told from a torn tail before it"}, &Defects::epoch_not_bumped},
     {{"torn-record-accepted", "a log record is trusted without its checksum"}, &Defects::torn_record_accepted},
     {{"split-not-atomic", "the pages of a B+tree split are logged one by one"}, &Defects::split_not_atomic},
     {{"drop-frees-early", "dropping a table frees its pages before the transaction commits"}, &Defects::drop_frees_early},

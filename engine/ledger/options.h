@@ -27,8 +27,6 @@ struct Defects {
   bool control_unsynced_rename = false;
   bool segment_name_unsynced = false;
   bool recycle_too_early = false;
-  bool stale_records_accepted = false;
-  bool epoch_not_bumped = false;
   bool torn_record_accepted = false;
   bool split_not_atomic = false;
   bool drop_frees_early = false;

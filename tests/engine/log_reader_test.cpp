@@ -1,0 +1,188 @@
+// The log as it is written and as it is read, over arbitrary damage.
+#include "engine/ledger/log.h"
+#include "engine/ledger/log_reader.h"
+#include "faultfs/random.h"
+#include "faultfs/sim_file_system.h"
+#include "tests/support/property.h"
+
+#include <optional>
+
+namespace powercut::testing {
+namespace {
+
+using namespace ledger;
+using faultfs::OpenMode;
+
+// A control file and a log on a simulated disk.
+struct LogOnDisk {
+  LogOnDisk() : files(disk), control(files, "db", defects) {
+    REQUIRE(files.make_directory("db").has_value());
+    control.prepare({0, 4711, kLeastSegmentBytes, 1, Lsn::kNone, Lsn::kNone});
+    log.emplace(files, "db", control, defects, memory);
+    REQUIRE(log->create().has_value());
+    REQUIRE(control.create().has_value());
+  }
+
+  Lsn append(TxnId txn, const std::string& row) {
+    std::string record;
+    encode_row_change(record, txn, Lsn::kNone, {RowAction::kInsert, PageId{2}, PageId{2}, 0, "key", {}, row});
+    return log->append(record).value();
+  }
+
+  // The rows that a reader finds.
+  std::vector<std::string> rows() {
+    LogReader::Buffer buffer;
+    LogReader reader(files, "db", defects, buffer);
+    reader.start(control.record(), Log::first_lsn(kLeastSegmentBytes));
+    std::vector<std::string> found;
+    LogRecord record;
+    while (reader.next(record).value()) {
+      const auto row = decode_row(record.header.type, record.body);
+      if (row.has_value()) found.emplace_back(row.value().change.after);
+    }
+    end = reader.position();
+    return found;
+  }
+
+  Defects defects;
+  faultfs::SimDisk disk;
+  faultfs::SimFileSystem files;
+  Control control;
+  Log::Memory memory;
+  std::optional<Log> log;
+  Lsn end = Lsn::kNone;
+};
+
+std::vector<std::string> draw_rows(Random& random, std::uint32_t most) {
+  std::vector<std::string> rows;
+  for (std::uint32_t count = random.below(most); count > 0; --count) {
+    rows.emplace_back(random.below(random.below(3) == 0 ? 5000 : 100), static_cast<char>('a' + random.below(26)));
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("what was appended and flushed is read, over as many segments as it takes") {
+  property("log round trip", [](std::uint64_t seed) {
+    Random random(seed);
+    LogOnDisk on_disk;
+    const auto rows = draw_rows(random, 60);
+    std::vector<Lsn> places;
+    for (const std::string& row : rows) {
+      places.push_back(on_disk.append(TxnId{1}, row));
+      if (random.below(4) == 0) RC_ASSERT(on_disk.log->flush(places.back()).has_value());
+    }
+    // Every record can be read back, durable or not.
+    for (std::size_t at = 0; at < rows.size(); ++at) {
+      std::string copy;
+      const auto record = on_disk.log->read(places[at], copy);
+      RC_ASSERT(record.has_value());
+      RC_ASSERT(decode_row(record.value().header.type, record.value().body).value().change.after == rows[at]);
+    }
+    if (!places.empty()) RC_ASSERT(on_disk.log->flush(places.back()).has_value());
+    RC_ASSERT(on_disk.rows() == rows);
+  });
+}
+
+TEST_CASE("a log with wild bytes in it is read up to them, and never beyond as if nothing were") {
+  property("damaged logs", [](std::uint64_t seed) {
+    Random random(seed);
+    LogOnDisk on_disk;
+    const auto rows = draw_rows(random, 40);
+    Lsn last{};
+    for (const std::string& row : rows) last = on_disk.append(TxnId{1}, row);
+    if (!rows.empty()) RC_ASSERT(on_disk.log->flush(last).has_value());
+    auto file = std::move(on_disk.files.open("db/log-00000001", OpenMode::kReadWrite)).value();
+    for (std::uint32_t wild = 1 + random.below(3); wild > 0; --wild) {
+      const std::string bytes(1 + random.below(8), static_cast<char>(random.below(256)));
+      RC_ASSERT(write_full(*file, random.below(kLeastSegmentBytes - 8), as_bytes(bytes)).has_value());
+    }
+    const auto found = on_disk.rows();
+    RC_ASSERT(found.size() <= rows.size());
+    RC_ASSERT(std::equal(found.begin(), found.end(), rows.begin()));
+  }, 3);
+}
+
+TEST_CASE("a segment of nothing but arbitrary bytes is an empty log") {
+  property("arbitrary segments", [](std::uint64_t seed) {
+    Random random(seed);
+    LogOnDisk on_disk;
+    auto file = std::move(on_disk.files.open("db/log-00000001", OpenMode::kReadWrite)).value();
+    std::string bytes(kLeastSegmentBytes - 32, '\0');
+    for (char& c : bytes) c = static_cast<char>(random.below(256));
+    RC_ASSERT(write_full(*file, random.below(2) == 0 ? 0 : 32, as_bytes(bytes)).has_value());
+    RC_ASSERT(on_disk.rows().empty());
+  });
+}
+
+TEST_CASE("records of an earlier incarnation beyond the end do not come back") {
+  LogOnDisk on_disk;
+  const Lsn first = on_disk.append(TxnId{1}, "lost");
+  on_disk.append(TxnId{1}, "stale");
+  REQUIRE(on_disk.log->flush(first + 1).has_value());
+  REQUIRE(on_disk.rows() == std::vector<std::string>{"lost", "stale"});
+
+  // The power failed, and the first record was lost. Recovery found the end of the log where it was.
+  const std::string nothing(32, '\0');
+  auto file = std::move(on_disk.files.open("db/log-00000001", OpenMode::kReadWrite)).value();
+  REQUIRE(write_full(*file, raw(first) % kLeastSegmentBytes, as_bytes(nothing)).has_value());
+  REQUIRE(on_disk.rows().empty());
+  on_disk.log.emplace(on_disk.files, "db", on_disk.control, on_disk.defects, on_disk.memory);
+  on_disk.log->open_at(on_disk.end);
+
+  // A record of the same length goes where the lost one was: what follows is whole, in its place, and old.
+  REQUIRE(on_disk.append(TxnId{1}, "new!") == first);
+  REQUIRE(on_disk.log->flush(first).has_value());
+  CHECK(on_disk.rows() == std::vector<std::string>{"new!"});
+}
+
+TEST_CASE("records that a recycled segment held before are not taken for new ones") {
+  LogOnDisk on_disk;
+  std::string last;
+  for (int round = 0; round < 40; ++round) {
+    // All of one length, so that every old record in a recycled segment lies where a new one could.
+    last = std::string(900, static_cast<char>('A' + round));
+    const Lsn place = on_disk.append(TxnId{1}, last);
+    REQUIRE(on_disk.log->flush(place).has_value());
+    on_disk.log->release_before(place);
+    LogReader::Buffer buffer;
+    LogReader reader(on_disk.files, "db", on_disk.defects, buffer);
+    reader.start(on_disk.control.record(), place);
+    LogRecord record;
+    REQUIRE(reader.next(record).value());
+    CHECK(decode_row(record.header.type, record.body).value().change.after == last);
+    CHECK_FALSE(reader.next(record).value());
+  }
+  CHECK(raw(on_disk.log->end()) / kLeastSegmentBytes >= 3);
+}
+
+TEST_CASE("old segments are recycled once nobody needs them") {
+  LogOnDisk on_disk;
+  for (int round = 0; round < 40; ++round) {
+    const Lsn place = on_disk.append(TxnId{1}, std::string(900, 'x'));
+    REQUIRE(on_disk.log->flush(place).has_value());
+    on_disk.log->release_before(place);
+  }
+  const auto entries = on_disk.files.list("db").value();
+  std::size_t segments = 0;
+  for (const auto& entry : entries) segments += segment_of_name(entry.name) != 0 ? 1 : 0;
+  CHECK(segments <= 2);
+  CHECK(raw(on_disk.log->end()) / kLeastSegmentBytes >= 3);
+}
+
+TEST_CASE("a control record survives a torn write of the next") {
+  LogOnDisk on_disk;
+  REQUIRE(on_disk.control.checkpointed(Lsn{20000}, Lsn{19000}).has_value());
+  REQUIRE(on_disk.control.checkpointed(Lsn{30000}, Lsn{29000}).has_value());
+  auto file = std::move(on_disk.files.open("db/control", OpenMode::kReadWrite)).value();
+  const std::uint64_t newest = on_disk.control.record().sequence % 2 * kControlSlotBytes;
+  REQUIRE(write_full(*file, newest + 20, as_bytes("torn")).has_value());
+  Control again(on_disk.files, "db", on_disk.defects);
+  REQUIRE(again.read().value());
+  CHECK(again.record().checkpoint == Lsn{20000});
+  REQUIRE(write_full(*file, kControlSlotBytes - newest + 20, as_bytes("torn")).has_value());
+  CHECK(again.read().error().code() == ErrorCode::kCorrupt);
+}
+
+}  // namespace powercut::testing
