@@ -29,7 +29,7 @@ struct Column {
   std::string name;
   ColumnType type = ColumnType::kInteger;
   bool not_null = false;
-  bool unique = false;                   // no two rows hold the same value; nulls never collide
+  bool unique = false;                        // no two rows hold the same value; nulls never collide
   std::optional<std::int64_t> at_least = {};  // CHECK (name >= at_least), integers only; null passes
 
   friend bool operator==(const Column&, const Column&) = default;

@@ -1,5 +1,7 @@
 #include "properties/runner.h"
 
+#include "faultfs/assert.h"
+
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,7 +22,6 @@ namespace powercut::properties {
 namespace {
 
 constexpr std::uint64_t kNoSeed = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t kMostJobs = 256;
 constexpr std::size_t kOutcomeSlots = std::size_t{1} << 20U;  // 8 MiB
 constexpr std::size_t kMostOutcomes = kOutcomeSlots / 4 * 3;
 // A worker that does not finish a case in this time hangs.
@@ -70,14 +71,20 @@ std::uint64_t processor_nanoseconds() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+// A child lives no longer than its parent, ends as the engine makes it end, and leaves Ctrl-C to the parent.
+void become_child() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int fatal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTERM}) std::signal(fatal, SIG_DFL);
+  std::signal(SIGINT, SIG_IGN);
+}
+
 std::string how_it_ended(int status) {
   if (!WIFSIGNALED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
   return "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
 }
 
 [[noreturn]] void work(Campaign& campaign, Shared& shared, WorkerFigures& figures, std::uint64_t end) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::signal(SIGINT, SIG_IGN);
+  become_child();
   const std::uint64_t start = processor_nanoseconds();
   for (;;) {
     const std::uint64_t seed = shared.next_seed++;
@@ -240,8 +247,7 @@ Result<std::string> in_child(const std::function<std::string()>& work, const std
   const pid_t child = fork();
   if (child < 0) return Error(ErrorCode::kIo, std::string("fork: ") + std::strerror(errno));
   if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    std::signal(SIGINT, SIG_IGN);
+    become_child();
     close(ends[0]);
     const std::string result = work();
     for (std::size_t at = 0; at < result.size();) {

@@ -12,10 +12,12 @@
 
 namespace powercut::properties {
 
+inline constexpr std::uint32_t kMostJobs = 256;
+
 struct RunnerPlan {
   std::uint64_t first_seed = 1;
   std::uint64_t seeds = 1000;
-  std::uint32_t jobs = 1;
+  std::uint32_t jobs = 1;  // from 1 to kMostJobs
 };
 
 struct RunnerFigures {

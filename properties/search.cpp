@@ -49,7 +49,8 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
   };
   auto powered_on = timeline_.run(engine_, *setting_.workload, setting_.model, steps, at_moment);
   count_.recoveries += checker_.recoveries() - recoveries_before;
-  if (!failure && powered_on && (!plan.only || powered_on->oracle == *plan.only)) failure = Failure{kNoCrash, {}, std::move(*powered_on)};
+  if (!failure && powered_on && (!plan.only || powered_on->oracle == *plan.only))
+    failure = Failure{kNoCrash, {}, std::move(*powered_on)};
   return failure;
 }
 

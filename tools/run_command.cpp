@@ -87,6 +87,9 @@ class RunCommand {
     runner_.seeds = values_["seeds"].as<std::uint64_t>();
     runner_.jobs = values_["jobs"].as<std::uint32_t>();
     if (runner_.seeds == 0) return fail(kWrongUsage, "--seeds 0: nothing to do; give at least 1");
+    if (runner_.jobs == 0 || runner_.jobs > properties::kMostJobs) {
+      return fail(kWrongUsage, fmt::format("--jobs {}: must be from 1 to {}", runner_.jobs, properties::kMostJobs));
+    }
     output_ = values_["output"].as<std::string>();
     const auto writable = check_output(output_);
     if (writable.has_error()) return fail(kToolFailed, writable.error().context());

@@ -1,6 +1,6 @@
 // The log as it is written and as it is read, over arbitrary damage.
-#include "engine/ledger/log.h"
 #include "engine/ledger/log_reader.h"
+#include "engine/ledger/log.h"
 #include "faultfs/random.h"
 #include "faultfs/sim_file_system.h"
 #include "tests/support/property.h"
@@ -86,22 +86,25 @@ TEST_CASE("what was appended and flushed is read, over as many segments as it ta
 }
 
 TEST_CASE("a log with wild bytes in it is read up to them, and never beyond as if nothing were") {
-  property("damaged logs", [](std::uint64_t seed) {
-    Random random(seed);
-    LogOnDisk on_disk;
-    const auto rows = draw_rows(random, 40);
-    Lsn last{};
-    for (const std::string& row : rows) last = on_disk.append(TxnId{1}, row);
-    if (!rows.empty()) RC_ASSERT(on_disk.log->flush(last).has_value());
-    auto file = std::move(on_disk.files.open("db/log-00000001", OpenMode::kReadWrite)).value();
-    for (std::uint32_t wild = 1 + random.below(3); wild > 0; --wild) {
-      const std::string bytes(1 + random.below(8), static_cast<char>(random.below(256)));
-      RC_ASSERT(write_full(*file, random.below(kLeastSegmentBytes - 8), as_bytes(bytes)).has_value());
-    }
-    const auto found = on_disk.rows();
-    RC_ASSERT(found.size() <= rows.size());
-    RC_ASSERT(std::equal(found.begin(), found.end(), rows.begin()));
-  }, 3);
+  property(
+      "damaged logs",
+      [](std::uint64_t seed) {
+        Random random(seed);
+        LogOnDisk on_disk;
+        const auto rows = draw_rows(random, 40);
+        Lsn last{};
+        for (const std::string& row : rows) last = on_disk.append(TxnId{1}, row);
+        if (!rows.empty()) RC_ASSERT(on_disk.log->flush(last).has_value());
+        auto file = std::move(on_disk.files.open("db/log-00000001", OpenMode::kReadWrite)).value();
+        for (std::uint32_t wild = 1 + random.below(3); wild > 0; --wild) {
+          const std::string bytes(1 + random.below(8), static_cast<char>(random.below(256)));
+          RC_ASSERT(write_full(*file, random.below(kLeastSegmentBytes - 8), as_bytes(bytes)).has_value());
+        }
+        const auto found = on_disk.rows();
+        RC_ASSERT(found.size() <= rows.size());
+        RC_ASSERT(std::equal(found.begin(), found.end(), rows.begin()));
+      },
+      3);
 }
 
 TEST_CASE("a segment of nothing but arbitrary bytes is an empty log") {

@@ -99,7 +99,8 @@ TEST_CASE("a checkpoint's tables read as they were written") {
     for (std::uint32_t count = random.below(5); count > 0; --count) {
       end.active.push_back({TxnId{random.next()}, Lsn{random.next()}, Lsn{random.next()}, Lsn{random.next()}});
     }
-    for (std::uint32_t count = random.below(50); count > 0; --count) end.dirty.push_back({PageId{random.below(99)}, Lsn{random.next()}});
+    for (std::uint32_t count = random.below(50); count > 0; --count)
+      end.dirty.push_back({PageId{random.below(99)}, Lsn{random.next()}});
     std::string record;
     encode_checkpoint_end(record, end);
     CheckpointEnd read;
@@ -114,20 +115,23 @@ TEST_CASE("a checkpoint's tables read as they were written") {
 }
 
 TEST_CASE("arbitrary bytes are decoded without harm") {
-  property("arbitrary records", [](const std::vector<std::uint8_t>& raw_bytes) {
-    const std::span<const byte> bytes(reinterpret_cast<const byte*>(raw_bytes.data()), raw_bytes.size());
-    static_cast<void>(decode_row(RecordType::kRow, bytes).has_error());
-    static_cast<void>(decode_row(RecordType::kCompensation, bytes).has_error());
-    CheckpointEnd end;
-    static_cast<void>(decode_checkpoint_end(bytes, end).has_error());
-    std::vector<PageImage> images;
-    std::array<byte, kPageBytes> page_bytes;
-    if (decode_images(bytes, images).has_error()) return;
-    for (const PageImage& image : images) {
-      Page page(page_bytes.data());
-      static_cast<void>(restore_image(image, page).has_error());
-    }
-  }, 10);
+  property(
+      "arbitrary records",
+      [](const std::vector<std::uint8_t>& raw_bytes) {
+        const std::span<const byte> bytes(reinterpret_cast<const byte*>(raw_bytes.data()), raw_bytes.size());
+        static_cast<void>(decode_row(RecordType::kRow, bytes).has_error());
+        static_cast<void>(decode_row(RecordType::kCompensation, bytes).has_error());
+        CheckpointEnd end;
+        static_cast<void>(decode_checkpoint_end(bytes, end).has_error());
+        std::vector<PageImage> images;
+        std::array<byte, kPageBytes> page_bytes;
+        if (decode_images(bytes, images).has_error()) return;
+        for (const PageImage& image : images) {
+          Page page(page_bytes.data());
+          static_cast<void>(restore_image(image, page).has_error());
+        }
+      },
+      10);
 }
 
 }  // namespace powercut::testing

@@ -58,20 +58,24 @@ TEST_CASE("a page with any bit flipped does not pass its checksum") {
 }
 
 TEST_CASE("arbitrary bytes are never taken for a page that is not one") {
-  property("arbitrary pages", [](std::uint64_t seed) {
-    Random random(seed);
-    std::array<byte, kPageBytes> bytes{};
-    Page page(bytes.data());
-    page.format(PageId{1}, PageType::kLeaf);
-    for (int cell = 0; cell < 20; ++cell) page.insert(page.count(), "key" + std::to_string(cell), "value");
-    // A few wild bytes, mostly where the structure is.
-    for (int change = 0; change < 3; ++change) bytes[random.below(random.below(2) == 0 ? 80 : 4096)] = static_cast<byte>(random.below(256));
-    if (!page.well_formed()) return;
-    for (std::size_t slot = 0; slot < page.count(); ++slot) {
-      RC_ASSERT(page.key(slot).data() + page.key(slot).size() <= reinterpret_cast<const char*>(bytes.data()) + kPageBytes);
-      RC_ASSERT(page.value(slot).data() + page.value(slot).size() <= reinterpret_cast<const char*>(bytes.data()) + kPageBytes);
-    }
-  }, 10);
+  property(
+      "arbitrary pages",
+      [](std::uint64_t seed) {
+        Random random(seed);
+        std::array<byte, kPageBytes> bytes{};
+        Page page(bytes.data());
+        page.format(PageId{1}, PageType::kLeaf);
+        for (int cell = 0; cell < 20; ++cell) page.insert(page.count(), "key" + std::to_string(cell), "value");
+        // A few wild bytes, mostly where the structure is.
+        for (int change = 0; change < 3; ++change)
+          bytes[random.below(random.below(2) == 0 ? 80 : 4096)] = static_cast<byte>(random.below(256));
+        if (!page.well_formed()) return;
+        for (std::size_t slot = 0; slot < page.count(); ++slot) {
+          RC_ASSERT(page.key(slot).data() + page.key(slot).size() <= reinterpret_cast<const char*>(bytes.data()) + kPageBytes);
+          RC_ASSERT(page.value(slot).data() + page.value(slot).size() <= reinterpret_cast<const char*>(bytes.data()) + kPageBytes);
+        }
+      },
+      10);
 }
 
 }  // namespace powercut::testing

@@ -165,9 +165,9 @@ void NaiveDisk::apply(const NaiveOperation& operation) {
   const bool there = running_.names.contains(operation.name);
   const auto settle = [&](const auto& concerned) {
     for (std::size_t at = 0; at < effects_.size(); ++at) {
-      const bool metadata = effects_[at].what == What::kName || (effects_[at].what == What::kSize && model_.fsync_makes_all_metadata_durable &&
-                                                                 std::any_of(resized_.begin(), resized_.end(),
-                                                                             [&](const auto& entry) { return entry.second == at; }));
+      const bool metadata = effects_[at].what == What::kName ||
+                            (effects_[at].what == What::kSize && model_.fsync_makes_all_metadata_durable &&
+                             std::any_of(resized_.begin(), resized_.end(), [&](const auto& entry) { return entry.second == at; }));
       if (concerned(effects_[at]) || (metadata && model_.fsync_makes_all_metadata_durable)) make_durable(at);
     }
     if (model_.fsync_makes_all_metadata_durable && last_metadata_ != SIZE_MAX) make_durable(last_metadata_);

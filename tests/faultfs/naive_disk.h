@@ -15,7 +15,7 @@ namespace powercut::testing {
 // The contents of a disk with one directory. Atoms are one letter each: 0 for zeros, '?' for garbage.
 struct NaiveState {
   struct File {
-    std::uint64_t atoms = 0;         // the size
+    std::uint64_t atoms = 0;  // the size
     std::map<std::uint64_t, char> content;
   };
   std::map<std::string, int> names;  // to inodes
@@ -30,10 +30,10 @@ enum class NaiveKind { kCreate, kWrite, kResize, kRename, kRemove, kSync, kSyncD
 struct NaiveOperation {
   NaiveKind kind = NaiveKind::kWrite;
   std::string name;
-  std::string other;          // rename: the new name
-  std::uint64_t offset = 0;   // write, in atoms; resize: the new size
-  std::uint64_t count = 1;    // write, in atoms
-  char letter = 'a';          // write
+  std::string other;         // rename: the new name
+  std::uint64_t offset = 0;  // write, in atoms; resize: the new size
+  std::uint64_t count = 1;   // write, in atoms
+  char letter = 'a';         // write
 };
 
 class NaiveDisk {
@@ -55,7 +55,7 @@ class NaiveDisk {
     int inode = 0;
     std::uint64_t index = 0;  // atom; or the size
     char letter = 0;
-    std::string name;         // stands for inode, or nothing if inode is 0
+    std::string name;  // stands for inode, or nothing if inode is 0
     bool durable = false;
     std::set<std::size_t> needs;  // effects that survive if this one does
   };
@@ -74,9 +74,9 @@ class NaiveDisk {
   NaiveState running_;
   NaiveState durable_;  // at the start
   std::vector<Effect> effects_;
-  std::map<int, std::size_t> resized_;     // last resize in the journal
-  std::map<int, std::size_t> extended_;    // last extension
-  std::size_t last_metadata_ = SIZE_MAX;   // last in the journal
+  std::map<int, std::size_t> resized_;    // last resize in the journal
+  std::map<int, std::size_t> extended_;   // last extension
+  std::size_t last_metadata_ = SIZE_MAX;  // last in the journal
   int next_inode_ = 1;
 };
 

@@ -21,7 +21,9 @@ std::string contents(FileSystem& files, std::string_view path) {
 std::string run(FileSystem& files, std::uint64_t seed) {
   Random random(seed);
   std::string told;
-  const auto note = [&](const auto& result) { told += result.has_value() ? "ok " : std::string(to_string(result.error().code())) + " "; };
+  const auto note = [&](const auto& result) {
+    told += result.has_value() ? "ok " : std::string(to_string(result.error().code())) + " ";
+  };
   for (int step = 0; step < 30; ++step) {
     static constexpr std::string_view kNames[] = {"a", "b", "d/a", "d/b"};
     const std::string_view name = kNames[random.below(4)];

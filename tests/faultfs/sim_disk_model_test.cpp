@@ -120,8 +120,8 @@ PersistenceModel draw_model(Random& random) {
 }
 
 NaiveOperation draw_operation(Random& random) {
-  static constexpr NaiveKind kKinds[] = {NaiveKind::kCreate, NaiveKind::kWrite,  NaiveKind::kWrite, NaiveKind::kWrite,
-                                         NaiveKind::kResize, NaiveKind::kRename, NaiveKind::kRemove, NaiveKind::kSync,
+  static constexpr NaiveKind kKinds[] = {NaiveKind::kCreate, NaiveKind::kWrite,        NaiveKind::kWrite,  NaiveKind::kWrite,
+                                         NaiveKind::kResize, NaiveKind::kRename,       NaiveKind::kRemove, NaiveKind::kSync,
                                          NaiveKind::kSync,   NaiveKind::kSyncDirectory};
   NaiveOperation operation;
   operation.kind = kKinds[random.below(10)];
@@ -147,16 +147,16 @@ std::string told(const std::vector<NaiveOperation>& operations) {
   static constexpr std::string_view kVerbs[] = {"create", "write", "resize", "rename", "remove", "sync", "sync directory"};
   std::string text;
   for (const NaiveOperation& operation : operations) {
-    text += "\n  " + std::string(kVerbs[static_cast<std::size_t>(operation.kind)]) + " " + operation.name + " " + operation.other + " " +
-            std::to_string(operation.offset) + " " + std::to_string(operation.count) + " " + operation.letter;
+    text += "\n  " + std::string(kVerbs[static_cast<std::size_t>(operation.kind)]) + " " + operation.name + " " + operation.other +
+            " " + std::to_string(operation.offset) + " " + std::to_string(operation.count) + " " + operation.letter;
   }
   return text;
 }
 
 std::string told(const PersistenceModel& model) {
-  return model.name + " atom " + atom_text(model) + " data order " + std::to_string(static_cast<int>(model.data_order)) + " garbage " +
-         std::to_string(model.unwritten_garbage) + " append before size " + std::to_string(model.append_before_size) + " split " +
-         std::to_string(model.rename_is_split) + " new name " + std::to_string(model.fsync_makes_new_name_durable);
+  return model.name + " atom " + atom_text(model) + " data order " + std::to_string(static_cast<int>(model.data_order)) +
+         " garbage " + std::to_string(model.unwritten_garbage) + " append before size " + std::to_string(model.append_before_size) +
+         " split " + std::to_string(model.rename_is_split) + " new name " + std::to_string(model.fsync_makes_new_name_durable);
 }
 
 std::string told(const std::set<std::string>& states) {
@@ -168,81 +168,88 @@ std::string told(const std::set<std::string>& states) {
 }  // namespace
 
 TEST_CASE("the states seen after a crash are exactly the legal ones") {
-  property("one crash", [] {
-    Random random(*rc::gen::arbitrary<std::uint64_t>());
-    const PersistenceModel model = draw_model(random);
-    SimDisk disk;
-    disk.format(model);
-    SimFileSystem files(disk);
-    NaiveDisk naive(model, {});
-    const auto operations = draw_operations(random, 8);
-    RC_LOG() << told(model) << told(operations) << "\n";
-    for (const NaiveOperation& operation : operations) {
-      apply(files, model, operation);
-      naive.apply(operation);
-    }
-    RC_PRE(naive.pending() <= 14U);
-    RC_ASSERT(observe(disk, 0) == naive.running().text());
-    std::set<std::string> legal;
-    for (const NaiveState& state : naive.crash_states()) legal.insert(state.text());
-    std::set<std::string> seen;
-    EveryChoice choices;
-    const std::uint64_t order = random.next();
-    do {
-      choices.rewind();
-      SimDisk booted;
-      booted.boot(disk, choices);
-      const std::string first = observe(booted, order);
-      RC_ASSERT(observe(booted, order + 1) == first);
-      seen.insert(first);
-    } while (choices.advance());
-    RC_LOG() << "legal:" << told(legal) << "\nseen:" << told(seen);
-    RC_ASSERT(seen == legal);
-    RC_ASSERT(observe(disk, 0) == naive.running().text());
-  }, 6);
+  property(
+      "one crash",
+      [] {
+        Random random(*rc::gen::arbitrary<std::uint64_t>());
+        const PersistenceModel model = draw_model(random);
+        SimDisk disk;
+        disk.format(model);
+        SimFileSystem files(disk);
+        NaiveDisk naive(model, {});
+        const auto operations = draw_operations(random, 8);
+        RC_LOG() << told(model) << told(operations) << "\n";
+        for (const NaiveOperation& operation : operations) {
+          apply(files, model, operation);
+          naive.apply(operation);
+        }
+        RC_PRE(naive.pending() <= 14U);
+        RC_ASSERT(observe(disk, 0) == naive.running().text());
+        std::set<std::string> legal;
+        for (const NaiveState& state : naive.crash_states()) legal.insert(state.text());
+        std::set<std::string> seen;
+        EveryChoice choices;
+        const std::uint64_t order = random.next();
+        do {
+          choices.rewind();
+          SimDisk booted;
+          booted.boot(disk, choices);
+          const std::string first = observe(booted, order);
+          RC_ASSERT(observe(booted, order + 1) == first);
+          seen.insert(first);
+        } while (choices.advance());
+        RC_LOG() << "legal:" << told(legal) << "\nseen:" << told(seen);
+        RC_ASSERT(seen == legal);
+        RC_ASSERT(observe(disk, 0) == naive.running().text());
+      },
+      6);
 }
 
 TEST_CASE("the states seen after a crash, some work and another crash are exactly the legal ones") {
-  property("two crashes", [] {
-    Random random(*rc::gen::arbitrary<std::uint64_t>());
-    PersistenceModel model = draw_model(random);
-    // Garbage that the first crash left is an ordinary letter for the second; the model of it is not worth its length.
-    model.unwritten_garbage = false;
-    const auto before = draw_operations(random, 5);
-    std::vector<NaiveOperation> after;
-    for (std::uint32_t left = 1 + random.below(3); left > 0; --left) after.push_back(draw_operation(random));
+  property(
+      "two crashes",
+      [] {
+        Random random(*rc::gen::arbitrary<std::uint64_t>());
+        PersistenceModel model = draw_model(random);
+        // Garbage that the first crash left is an ordinary letter for the second; the model of it is not worth its length.
+        model.unwritten_garbage = false;
+        const auto before = draw_operations(random, 5);
+        std::vector<NaiveOperation> after;
+        for (std::uint32_t left = 1 + random.below(3); left > 0; --left) after.push_back(draw_operation(random));
 
-    NaiveDisk naive(model, {});
-    for (const NaiveOperation& operation : before) naive.apply(operation);
-    RC_PRE(naive.pending() <= 8U);
-    std::set<std::string> legal;
-    for (const NaiveState& state : naive.crash_states()) {
-      NaiveDisk second(model, state);
-      for (const NaiveOperation& operation : after) second.apply(operation);
-      RC_PRE(second.pending() <= 9U);
-      for (const NaiveState& end : second.crash_states()) legal.insert(end.text());
-    }
+        NaiveDisk naive(model, {});
+        for (const NaiveOperation& operation : before) naive.apply(operation);
+        RC_PRE(naive.pending() <= 8U);
+        std::set<std::string> legal;
+        for (const NaiveState& state : naive.crash_states()) {
+          NaiveDisk second(model, state);
+          for (const NaiveOperation& operation : after) second.apply(operation);
+          RC_PRE(second.pending() <= 9U);
+          for (const NaiveState& end : second.crash_states()) legal.insert(end.text());
+        }
 
-    SimDisk disk;
-    disk.format(model);
-    SimFileSystem files(disk);
-    for (const NaiveOperation& operation : before) apply(files, model, operation);
-    std::set<std::string> seen;
-    EveryChoice choices;
-    const std::uint64_t order = random.next();
-    do {
-      choices.rewind();
-      SimDisk booted;
-      booted.boot(disk, choices);
-      SimFileSystem booted_files(booted);
-      for (const NaiveOperation& operation : after) apply(booted_files, model, operation);
-      SimDisk again;
-      again.boot(booted, choices);
-      seen.insert(observe(again, order));
-    } while (choices.advance());
-    RC_LOG() << told(model) << told(before) << "\nafter the first crash:" << told(after) << "\nlegal:" << told(legal) << "\nseen:" << told(seen);
-    RC_ASSERT(seen == legal);
-  }, 6);
+        SimDisk disk;
+        disk.format(model);
+        SimFileSystem files(disk);
+        for (const NaiveOperation& operation : before) apply(files, model, operation);
+        std::set<std::string> seen;
+        EveryChoice choices;
+        const std::uint64_t order = random.next();
+        do {
+          choices.rewind();
+          SimDisk booted;
+          booted.boot(disk, choices);
+          SimFileSystem booted_files(booted);
+          for (const NaiveOperation& operation : after) apply(booted_files, model, operation);
+          SimDisk again;
+          again.boot(booted, choices);
+          seen.insert(observe(again, order));
+        } while (choices.advance());
+        RC_LOG() << told(model) << told(before) << "\nafter the first crash:" << told(after) << "\nlegal:" << told(legal)
+                 << "\nseen:" << told(seen);
+        RC_ASSERT(seen == legal);
+      },
+      6);
 }
 
 TEST_CASE("what is durable, or the same either way, is never asked") {

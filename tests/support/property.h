@@ -5,8 +5,8 @@
 // case fails.
 #pragma once
 
-#include <catch2/catch.hpp>
 #include <rapidcheck.h>
+#include <catch2/catch.hpp>
 
 #include <cstdlib>
 #include <sstream>

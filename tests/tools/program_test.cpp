@@ -1,0 +1,195 @@
+// The program as its users meet it: what it prints, and how it ends.
+#include "tests/support/property.h"
+#include "tests/support/temporary_directory.h"
+
+#include <nlohmann/json.hpp>
+
+#include <sys/wait.h>
+
+#include <unistd.h>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace powercut::testing {
+namespace {
+
+struct Ended {
+  int status = -1;
+  std::string out;
+  std::string error;
+};
+
+std::string file_text(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Runs the program with a shell, in a directory of its own.
+struct Program {
+  Ended run(const std::string& arguments) const {
+    const std::string command = "cd " + directory.path() + " && " POWERCUT_PROGRAM " " + arguments + " >out.txt 2>error.txt";
+    const int status = std::system(command.c_str());
+    return {WEXITSTATUS(status), file_text(directory.path() + "/out.txt"), file_text(directory.path() + "/error.txt")};
+  }
+  std::string shell(const std::string& command) const {
+    REQUIRE(std::system(("cd " + directory.path() + " && " + command).c_str()) == 0);
+    return {};
+  }
+  TemporaryDirectory directory;
+};
+
+std::string last_line(const std::string& text) {
+  const auto end = text.find_last_not_of('\n');
+  const auto begin = text.rfind('\n', end);
+  return text.substr(begin + 1, end - begin);
+}
+
+}  // namespace
+
+TEST_CASE("run finds a planted bug, stores it, and its last line replays it") {
+  const Program program;
+  const Ended run = program.run("run --defect ack-before-sync --workload bank --seeds 100");
+  CHECK(run.status == 1);
+  CHECK(run.error.empty());  // no progress line in a pipe
+  CHECK(run.out.find("VIOLATION durable: acknowledged transactions are missing") != std::string::npos);
+  const std::string command = last_line(run.out);
+  const std::string program_name = POWERCUT_PROGRAM " ";
+  REQUIRE(command.rfind(program_name, 0) == 0);
+  const Ended replay = program.run(command.substr(program_name.size()));
+  CHECK(replay.status == 1);
+  for (const std::string_view text :
+       {"HISTORY", "PENDING", "RECOVERY", "LOG as recovery left it", "VIOLATION durable", "the same as recorded"}) {
+    INFO(text);
+    CHECK(replay.out.find(text) != std::string::npos);
+  }
+}
+
+TEST_CASE("a seed and a case file replay to the same trace hash, whatever number of jobs found it") {
+  const Program program;
+  std::vector<std::string> hashes;
+  for (const std::string_view jobs : {"1", "3"}) {
+    const Ended run = program.run("run --format json --defect no-undo --seeds 50 --jobs " + std::string(jobs));
+    REQUIRE(run.status == 1);
+    const auto found = nlohmann::json::parse(run.out)["violation"];
+    hashes.push_back(found["trace_hash"]);
+    const Ended by_file = program.run("replay --format json " + found["case_file"].get<std::string>());
+    hashes.push_back(nlohmann::json::parse(by_file.out)["trace_hash"]);
+    const Ended by_seed =
+        program.run("replay --format json --defect no-undo --seed " + std::to_string(found["seed"].get<std::uint64_t>()));
+    hashes.push_back(nlohmann::json::parse(by_seed.out)["trace_hash"]);
+  }
+  for (const std::string& hash : hashes) CHECK(hash == hashes.front());
+}
+
+TEST_CASE("run without a planted bug finds nothing and says how much it did") {
+  const Program program;
+  const Ended run = program.run("run --seeds 50 --format json");
+  CHECK(run.status == 0);
+  const auto figures = nlohmann::json::parse(run.out);
+  CHECK(figures["violation"].is_null());
+  CHECK(figures["cases"] == 50);
+  CHECK(figures["recoveries"].get<int>() > figures["crash_states"].get<int>());
+}
+
+TEST_CASE("wrong usage is told what would be right, with exit status 2") {
+  const Program program;
+  const auto refused = [&](const std::string& arguments, std::string_view message) {
+    const Ended ended = program.run(arguments);
+    INFO(arguments << "\n" << ended.error);
+    CHECK(ended.status == 2);
+    CHECK(ended.out.empty());
+    CHECK(ended.error.find("powercut: ") == 0);
+    CHECK(ended.error.find(message) != std::string::npos);
+  };
+  refused("run --modle posix", "unrecognised option '--modle'");
+  refused("run --model ntfs", "no persistence model is called 'ntfs'; there are: posix ext4-ordered prefix");
+  refused("run --atom 7", "no atom is '7'; there are: 512, 4096, write");
+  refused("run --defect none", "ledger has no defect 'none'; there are: ack-before-sync");
+  refused("run --workload tpcc", "no workload is called 'tpcc'; there are: bank kv savepoints");
+  refused("run --engine db2", "no engine is called 'db2'; there are: ledger");
+  refused("run --set cache=1", "ledger has no option 'cache'; there are: frames segment");
+  refused("run --set frames=x", "'x' is not a number from 8");
+  refused("run --set frames", "must be NAME=VALUE");
+  refused("run --seeds many", "'many'");
+  refused("run --seeds 0", "give at least 1");
+  refused("run --jobs 0", "--jobs 0: must be from 1 to 256");
+  refused("run --steps 0", "must be from 1 to");
+  refused("run --nested 9", "must be from 0 to 2");
+  refused("run --format xml", "no format is called 'xml'; there are: text json");
+  refused("run stray", "too many positional options");
+  refused("replay", "Give a case file, or --seed");
+  refused("list", "list what?");
+  refused("list colours", "cannot list 'colours'; there are: engines");
+  refused("log", "Give the directory of a database");
+  refused("fly", "no command is called 'fly'; there are: run replay log list");
+}
+
+TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is written") {
+  const Program program;
+  const auto fails = [&](const std::string& arguments, std::string_view message) {
+    const Ended ended = program.run(arguments);
+    INFO(arguments << "\n" << ended.error);
+    CHECK(ended.status == 3);
+    CHECK(ended.error.find(message) != std::string::npos);
+  };
+  REQUIRE(program.run("run --defect no-undo --seeds 20 --workload bank --output .").status == 1);
+  program.shell(
+      "mv powercut-ledger-*.json case.json && head -c 300 case.json > short.json && sed 's/\"seed\": /\"seed\": 1/' case.json > "
+      "changed.json "
+      "&& sed 's/\"version\": 1/\"version\": 99/' case.json > future.json && : > empty.json");
+  fails("replay short.json", "short.json: not a case file: the JSON is broken or cut short");
+  fails("replay changed.json", "it was changed after it was written");
+  fails("replay future.json", "case format version 99; this powercut reads version 1");
+  fails("replay empty.json", "the JSON is broken or cut short");
+  fails("replay none.json", "No such file or directory");
+  fails("run --defect no-undo --output /no/such/place", "--output /no/such/place: there is no such directory");
+  fails("run --defect no-undo --output case.json", "there is no such directory");
+  fails("log /no/such/place", "No such file or directory");
+  fails("log .", "no database here");
+}
+
+TEST_CASE("every command explains itself") {
+  const Program program;
+  for (const std::string_view command : {"run", "replay", "log", "list"}) {
+    const Ended help = program.run(std::string(command) + " --help");
+    CHECK(help.status == 0);
+    CHECK(help.out.find("usage: powercut " + std::string(command)) == 0);
+    CHECK(help.out.find("example:") != std::string::npos);
+  }
+  CHECK(program.run("--help").status == 0);
+  CHECK(program.run("").status == 2);
+  for (const std::string_view what : {"engines", "workloads", "models", "defects", "options"}) {
+    const auto listed = nlohmann::json::parse(program.run("list --format json " + std::string(what)).out);
+    REQUIRE(listed.is_array());
+    for (const auto& entry : listed) CHECK(entry["summary"].get<std::string>().size() > 10);
+  }
+}
+
+TEST_CASE("Ctrl-C ends a run within a second, with the figures so far") {
+  const Program program;
+  const std::string out = program.directory.path() + "/out.txt";
+  const pid_t child = fork();
+  if (child == 0) {
+    if (std::freopen(out.c_str(), "w", stdout) == nullptr) _exit(9);
+    execl(POWERCUT_PROGRAM, POWERCUT_PROGRAM, "run", "--seeds", "1000000000", "--jobs", "2", nullptr);
+    _exit(9);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  const auto began = std::chrono::steady_clock::now();
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(1));
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(file_text(out).find("interrupted; the figures so far:") != std::string::npos);
+  CHECK(file_text(out).find("no violation") != std::string::npos);
+}
+
+}  // namespace powercut::testing
