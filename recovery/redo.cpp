@@ -119,7 +119,9 @@ void Pass::analyse(const LogRecord& record, Lsn undo_next) {
   const auto found =
       std::find_if(losers.begin(), losers.end(), [&](const ActiveTxn& active) { return active.txn == record.header.txn; });
   if (record.header.type == RecordType::kCommit || record.header.type == RecordType::kRolledBack) {
-    say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ", number(raw(record.header.txn)));
+    if (narrator_ != nullptr) {
+      say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ", number(raw(record.header.txn)));
+    }
     if (found != losers.end()) losers.erase(found);
     return;
   }
@@ -144,6 +146,7 @@ Result<void> Pass::redo_row(const LogRecord& record) {
   const bool compensation = record.header.type == RecordType::kCompensation;
   analyse(record, compensation ? row.undo_next : record.lsn);
   const auto tell = [&](std::string_view what) {
+    if (narrator_ == nullptr) return;
     say("redo", "LSN ", number(raw(record.lsn)), ": ", compensation ? "CLR " : "", to_string(row.change.action), " page ",
         number(raw(row.change.page)), " slot ", number(row.change.slot), ": ", what);
   };
@@ -176,7 +179,9 @@ Result<void> Pass::redo_images(const LogRecord& record) {
     page.set_lsn(record.lsn);
     core_.pool->mark_dirty(ref, record.lsn);
     ++result_.applied;
-    say("redo", "LSN ", number(raw(record.lsn)), ": page ", number(raw(image.page)), " restored from its image");
+    if (narrator_ != nullptr) {
+      say("redo", "LSN ", number(raw(record.lsn)), ": page ", number(raw(image.page)), " restored from its image");
+    }
   }
   return success();
 }
