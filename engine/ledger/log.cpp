@@ -58,10 +58,15 @@ Result<Lsn> Log::append(std::string& record) {
   return place;
 }
 
-// Before the first record of an incarnation: what recovery read may have been in the page cache only, if a process died
-// and not the power; and records that an earlier incarnation left beyond the end must differ from ours.
+// Before the first record of an incarnation. What recovery read may have been in the page cache only, if a process died
+// and not the power. What an earlier incarnation left at the end, half a record, must be gone for good: torn again, our
+// first record could lend it the half that it lacks (two records of one transaction end their headers alike). And whole
+// records that it left farther on must differ from ours.
 Result<void> Log::begin_epoch() {
   POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
+  const std::array<byte, kRecordHeaderBytes> nothing{};
+  const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(nothing.size(), segment_bytes_ - offset_));
+  POWERCUT_TRYV(write_full(*file_, offset_, std::span(nothing).first(room)));
   POWERCUT_TRYV(file_->sync(SyncKind::kData));
   POWERCUT_TRYV(control_.next_epoch());
   epoch_is_ours_ = true;

@@ -384,7 +384,9 @@ void live(Life& life, SimDisk& disk, Model model, std::uint32_t more_deaths) {
     if (step < 5) {
       // Few lengths, so that the records of one incarnation begin and end where those of another did.
       const std::array<std::size_t, 6> lengths{0, 512 - kRowOverhead, 700, 700, large, large};
-      const std::string row(lengths[random.below(6)], static_cast<char>('a' + random.below(26)));
+      std::string row(lengths[random.below(6)], '\0');
+      Random content(random.next());
+      for (char& c : row) c = static_cast<char>(content.next() >> 56U);
       const auto place = log.append(row);
       RC_ASSERT(place.has_value());
       model.entries.push_back({place.value(), row});

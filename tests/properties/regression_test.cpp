@@ -1,0 +1,28 @@
+// Every case in which powercut once found a bug of ours must pass from now on.
+#include "properties/case_file.h"
+#include "properties/replay.h"
+#include "recovery/ledger_engine.h"
+#include "tests/support/property.h"
+
+#include <filesystem>
+
+namespace powercut::testing {
+using namespace properties;
+
+TEST_CASE("a bug that was found once does not come back") {
+  std::vector<std::unique_ptr<engine::EngineKind>> engines;
+  engines.push_back(recovery::make_ledger_kind());
+  std::size_t cases = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_REGRESSIONS)) {
+    INFO(entry.path().string());
+    const auto found = read_case_file(entry.path().string(), engines);
+    REQUIRE(found.has_value());
+    const auto replayed = replay(found.value(), false);
+    REQUIRE(replayed.has_value());
+    CHECK_FALSE(replayed.value().violation);
+    ++cases;
+  }
+  CHECK(cases >= 2);
+}
+
+}  // namespace powercut::testing
