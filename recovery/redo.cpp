@@ -120,7 +120,8 @@ void Pass::analyse(const LogRecord& record, Lsn undo_next) {
       std::find_if(losers.begin(), losers.end(), [&](const ActiveTxn& active) { return active.txn == record.header.txn; });
   if (record.header.type == RecordType::kCommit || record.header.type == RecordType::kRolledBack) {
     if (narrator_ != nullptr) {
-      say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ", number(raw(record.header.txn)));
+      say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ",
+          number(raw(record.header.txn)));
     }
     if (found != losers.end()) losers.erase(found);
     return;

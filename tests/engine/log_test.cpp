@@ -116,7 +116,8 @@ TEST_CASE("a segment is named by its number in hexadecimal, and nothing else is 
   CHECK(segment_name(1) == "log-00000001");
   CHECK(segment_name(0xfedcba98) == "log-fedcba98");
   CHECK(segment_of_name("log-0000001f") == 31);
-  for (const char* const other : {"log-0000001F", "log-000001f", "log-0000000001f", "log-0000001g", "log-00000000", "LOG-00000001", ""}) {
+  for (const char* const other :
+       {"log-0000001F", "log-000001f", "log-0000000001f", "log-0000001g", "log-00000000", "LOG-00000001", ""}) {
     CHECK(segment_of_name(other) == 0);
   }
 }
@@ -193,7 +194,8 @@ TEST_CASE("an incarnation is counted once, durably, before its first record") {
 }
 
 TEST_CASE("the log goes on after a record that fills its segment, or leaves it too short for a pad, or just long enough") {
-  for (const std::size_t left : {std::size_t{0}, kRecordHeaderBytes - 1, kRecordHeaderBytes, kRecordHeaderBytes + 1, std::size_t{100}}) {
+  for (const std::size_t left :
+       {std::size_t{0}, kRecordHeaderBytes - 1, kRecordHeaderBytes, kRecordHeaderBytes + 1, std::size_t{100}}) {
     CAPTURE(left);
     for (const bool reopened : {false, true}) {
       CAPTURE(reopened);
@@ -247,7 +249,8 @@ TEST_CASE("a leftover file with the name of the next segment is not taken for it
     REQUIRE(file->resize(0).has_value());
     REQUIRE(write_full(*file, 0, as_bytes(bytes).first(size)).has_value());
   };
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kSegmentHeaderBytes - 1, kSegmentHeaderBytes, std::size_t{kSegment}}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, kSegmentHeaderBytes - 1, kSegmentHeaderBytes, std::size_t{kSegment}}) {
     CAPTURE(size);
     leave(size);
     CHECK(on_disk.rows().size() == 1);
@@ -419,17 +422,20 @@ void live(Life& life, SimDisk& disk, Model model, std::uint32_t more_deaths) {
 
 TEST_CASE("power cut after power cut, a log is a prefix of what was appended that has all that was flushed") {
   std::uint32_t deaths = 0;
-  property("log under power cuts", [&](std::uint64_t seed) {
-    Random random(seed);
-    Life life{faultfs::preset(std::array{"posix", "ext4-ordered", "prefix"}[random.below(3)]).value(), random};
-    if (random.below(2) == 0) life.persistence.atom_bytes = 4096;
-    SimDisk disk;
-    disk.format(life.persistence);
-    SimFileSystem files(disk);
-    OpenLog(files).create();
-    live(life, disk, {}, 3);
-    deaths += life.deaths;
-  }, 10);
+  property(
+      "log under power cuts",
+      [&](std::uint64_t seed) {
+        Random random(seed);
+        Life life{faultfs::preset(std::array{"posix", "ext4-ordered", "prefix"}[random.below(3)]).value(), random};
+        if (random.below(2) == 0) life.persistence.atom_bytes = 4096;
+        SimDisk disk;
+        disk.format(life.persistence);
+        SimFileSystem files(disk);
+        OpenLog(files).create();
+        live(life, disk, {}, 3);
+        deaths += life.deaths;
+      },
+      10);
   CHECK(deaths > 300);
 }
 

@@ -83,8 +83,7 @@ class BareLoop {
     POWERCUT_ASSERT(control.read().has_value(), "the benchmark's database exists");
     control_ = control.record();
     data_ = contents(files, "db/data");
-    const std::uint64_t redo =
-        control_.redo == Lsn::kNone ? raw(Log::first_lsn(control_.segment_bytes)) : raw(control_.redo);
+    const std::uint64_t redo = control_.redo == Lsn::kNone ? raw(Log::first_lsn(control_.segment_bytes)) : raw(control_.redo);
     for (std::uint64_t segment = redo / control_.segment_bytes;; ++segment) {
       const std::string path = "db/" + segment_name(segment);
       if (!files.exists(path).value()) break;
@@ -241,8 +240,8 @@ int run() {
   std::vector<double> ratios;
   for (std::size_t round = 0; round < ours.size(); ++round) ratios.push_back(bare[round] / ours[round]);
   const auto per_second = [&](double time) { return static_cast<double>(cycles) / time; };
-  fmt::print("bank, {} accounts, {} transfers, a checkpoint every {}; {} crash moments, {} rounds of {} cycles each\n", kAccounts, kTransfers,
-             kTransfersPerCheckpoint, cycles / kCyclesPerRound, kRounds, kCyclesPerRound);
+  fmt::print("bank, {} accounts, {} transfers, a checkpoint every {}; {} crash moments, {} rounds of {} cycles each\n", kAccounts,
+             kTransfers, kTransfersPerCheckpoint, cycles / kCyclesPerRound, kRounds, kCyclesPerRound);
   fmt::print("crash, recovery, verification   {:>9.0f} cycles/s\n", per_second(median(ours)));
   fmt::print("bare loop over the same bytes   {:>9.0f} cycles/s\n", per_second(median(bare)));
   fmt::print("ratio                           {:>9.2f}   (median of rounds; from {:.2f} to {:.2f})\n", median(ratios),
