@@ -63,7 +63,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   std::optional<Violation> nested_violation;
   if (plan == kCrashInRecovery) {
     const std::uint32_t at = choices.pick(kMostSyncs, {"the sync of recovery at which the power fails", depth, 0, true});
-    disk.set_crash_hook([&, syncs = 0U]() mutable {
+    disk.set_crash_hook([&, at, syncs = 0U]() mutable {
       if (syncs++ != at) return;
       nested_violation = recover(depth + 1, disk, promised, choices, 0, "during recovery", observer);
     });

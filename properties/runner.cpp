@@ -120,7 +120,7 @@ class Runner {
       }
       workers_.push_back({child, kNoSeed, began});
     }
-    while (alive() > 0) {
+    for (std::uint64_t naps = 1; alive() > 0; ++naps) {
       const timespec nap{0, 20'000'000};
       nanosleep(&nap, nullptr);
       if (stop.load()) {
@@ -131,8 +131,9 @@ class Runner {
       reap();
       stop_hanging();
       report_.figures.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+      if (!progress || naps % 10 != 0) continue;
       collect();
-      if (progress) progress(report_.figures);
+      progress(report_.figures);
     }
     report_.figures.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     collect();

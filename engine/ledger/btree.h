@@ -71,7 +71,7 @@ Result<void> BTree::scan(std::string_view from, std::string_view to, Visit&& vis
       if (!to.empty() && page.key(slot) >= to) return success();
       if (!visit(page.key(slot), page.value(slot))) return success();
     }
-    if (fence.empty() || (!to.empty() && fence >= to)) return success();
+    if (fence.empty() || (!to.empty() && std::string_view(fence) >= to)) return success();
     start = std::move(fence);
   }
 }
