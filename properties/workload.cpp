@@ -97,7 +97,7 @@ rc::Gen<Steps> steps_of(const Workload& workload, std::uint32_t most) {
     steps.push_back(set_up);
     const std::uint32_t count = 1 + random.below(most);
     while (steps.size() <= count) steps.push_back(workload.draw_step(random, set_up.count));
-    return rc::shrinkable::shrinkRecur(std::move(steps), simpler_steps);
+    return rc::shrinkable::shrinkRecur(std::move(steps), [](const Steps& from) { return simpler_steps(from); });
   };
 }
 
