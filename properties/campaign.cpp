@@ -25,6 +25,8 @@ Setting Campaign::setting_of(std::uint64_t seed) const {
                                    [&](const engine::Option& option) { return option.name == tunable.name; });
     if (fixed || tunable.values_worth_trying.empty()) continue;
     setting.options.push_back({std::string(tunable.name), std::string(tunable.values_worth_trying[drawn])});
+    // What was drawn may not go with what was fixed.
+    if (plan_.kind->make(setting.options, plan_.defects).has_error()) setting.options.pop_back();
   }
   return setting;
 }

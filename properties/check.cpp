@@ -65,7 +65,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
     const std::uint32_t at = choices.pick(kMostSyncs, {"the sync of recovery at which the power fails", depth, 0, true});
     disk.set_crash_hook([&, at, syncs = 0U]() mutable {
       if (syncs++ != at) return;
-      nested_violation = recover(depth + 1, disk, promised, choices, 0, "during recovery", observer);
+      nested_violation = recover(depth + 1, disk, promised, choices, nested - 1, "during recovery", observer);
     });
   }
   auto opened = engine_.open(files, kDatabaseDirectory, narrator ? &*narrator : nullptr);
@@ -78,25 +78,22 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   const std::unique_ptr<engine::Session> session = std::move(made).value();
 
   Expected found = promised.expected;
-  if (auto violation = compare(*database, *session, promised, found)) return violation;
-  if (plan == kRecoverAgain) return recover_again(depth, promised, found, choices, observer);
-  if (plan == kGoOn) return go_on(depth, *database, *session, promised, found, choices, observer);
+  if (auto violation = compare(*database, *session, promised, found)) {
+    if (promised.expected == Expected::kAny) return violation;
+    violation->summary = "a second recovery changed what the first had found: " + violation->summary;
+    violation->oracle = Oracle::kIdempotent;
+    return violation;
+  }
+  if (plan == kRecoverAgain) {
+    const Promised same{promised.model, promised.interrupted, promised.set_up, found};
+    return recover(depth + 1, disk, same, choices, nested - 1, "after recovery", observer);
+  }
+  if (plan == kGoOn) return go_on(depth, *database, *session, promised, found, choices, nested - 1, observer);
   return std::nullopt;
 }
 
-std::optional<Violation> Checker::recover_again(std::size_t depth, const Promised& promised, Expected found,
-                                                faultfs::Choices& choices, CheckObserver* observer) {
-  const Promised same{promised.model, promised.interrupted, promised.set_up, found};
-  auto violation = recover(depth + 1, *disks_[depth], same, choices, 0, "after recovery", observer);
-  if (violation) {
-    violation->summary = "a second recovery changed what the first had found: " + violation->summary;
-    violation->oracle = Oracle::kIdempotent;
-  }
-  return violation;
-}
-
 std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& database, engine::Session& session,
-                                        const Promised& promised, Expected found, faultfs::Choices& choices,
+                                        const Promised& promised, Expected found, faultfs::Choices& choices, std::uint32_t nested,
                                         CheckObserver* observer) {
   // What the user does: again what was interrupted, perhaps with other values, or if it is there already (or was no
   // transaction) a small new one. Records of the same length in the place of those that were lost are what it takes to
@@ -118,7 +115,7 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
   faultfs::SimDisk& disk = *disks_[depth];
   std::optional<Violation> nested_violation;
   const auto crash = [&](std::string_view why) {
-    nested_violation = recover(depth + 1, disk, {model, next, promised.set_up}, choices, 0, why, observer);
+    nested_violation = recover(depth + 1, disk, {model, next, promised.set_up}, choices, nested, why, observer);
   };
   if (at > 0) {
     disk.set_crash_hook([&, syncs = 1U]() mutable {

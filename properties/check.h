@@ -65,10 +65,8 @@ class Checker {
 
   std::optional<Violation> recover(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
                                    faultfs::Choices& choices, std::uint32_t nested, std::string_view why, CheckObserver* observer);
-  std::optional<Violation> recover_again(std::size_t depth, const Promised& promised, Expected found, faultfs::Choices& choices,
-                                         CheckObserver* observer);
   std::optional<Violation> go_on(std::size_t depth, engine::Database& database, engine::Session& session, const Promised& promised,
-                                 Expected found, faultfs::Choices& choices, CheckObserver* observer);
+                                 Expected found, faultfs::Choices& choices, std::uint32_t nested, CheckObserver* observer);
 
   // Compares everything with the model; tells which of the two states of an in-doubt transaction it found.
   std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised, Expected& found);

@@ -3,13 +3,11 @@
 namespace powercut::ledger {
 
 Result<void> Core::open_data(faultfs::OpenMode mode, Lsn checkpoint_begin) {
-  // A checkpoint's END names every dirty page, and no record is longer than a segment.
-  const std::uint64_t segment_bytes = control.record().segment_bytes;
-  if (std::uint64_t{options.frames} * kDirtyPageBytes + kPageBytes > segment_bytes) {
-    return Error(ErrorCode::kInvalidArgument, directory + ": " + std::to_string(options.frames) +
-                                                  " frames need log segments of at least " +
-                                                  std::to_string(options.frames * kDirtyPageBytes + kPageBytes) +
-                                                  " bytes; these have " + std::to_string(segment_bytes));
+  if (control.record().segment_bytes < least_segment_bytes(options.frames)) {
+    return Error(ErrorCode::kInvalidArgument, directory + ": its log segments have " +
+                                                  std::to_string(control.record().segment_bytes) + " bytes; " +
+                                                  std::to_string(options.frames) + " frames need at least " +
+                                                  std::to_string(least_segment_bytes(options.frames)));
   }
   POWERCUT_TRY(auto data, files.open(path(kDataName), mode));
   pool.emplace(std::move(data), path(kDataName), log, options, memory.pool);

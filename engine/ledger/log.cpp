@@ -58,6 +58,19 @@ Result<Lsn> Log::append(std::string& record) {
   return place;
 }
 
+// What recovery read may have been in the page cache only, if a process died and not the power. No page that it describes
+// may be written before it is durable: its LSN would lie beyond the end of the log, and later changes seem to be in it.
+Result<void> Log::sync_recovered(std::uint64_t segment) {
+  if (segment <= recovered_durable_) return success();
+  auto opened = files_.open(path(segment), OpenMode::kReadWrite);
+  // Recycled; and a segment is synced when the log leaves it.
+  if (opened.has_error() && opened.error().code() == ErrorCode::kNotFound) return success();
+  POWERCUT_TRY(const auto file, std::move(opened));
+  POWERCUT_TRYV(file->sync(SyncKind::kData));
+  recovered_durable_ = segment;
+  return success();
+}
+
 // Before the first record of an incarnation. What recovery read may have been in the page cache only, if a process died
 // and not the power. What an earlier incarnation left at the end, half a record, must be gone for good: torn again, our
 // first record could lend it the half that it lacks (two records of one transaction end their headers alike). And whole
@@ -75,6 +88,10 @@ Result<void> Log::begin_epoch() {
 
 Result<void> Log::flush(Lsn lsn) {
   if (failure_) return *failure_;
+  if (!epoch_is_ours_) {
+    const auto synced = sync_recovered(raw(lsn) / control_.record().segment_bytes);
+    if (synced.has_error()) return stop(synced.error());
+  }
   if (raw(lsn) < segment_ * segment_bytes_ + unwritten_) return success();
   return write_out();
 }

@@ -38,7 +38,7 @@ class Log {
   // Appends an encoded record (sealed here) and returns its place. kInvalidArgument if no segment can hold it, kStopped
   // once the log has failed.
   Result<Lsn> append(std::string& record);
-  // Makes the record at `lsn`, and all before it, durable.
+  // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads.
   Result<void> flush(Lsn lsn);
 
   // The record at a place, copied into `copy`, whether it is durable or not.
@@ -51,6 +51,7 @@ class Log {
   bool stopped() const { return failure_.has_value(); }
 
  private:
+  Result<void> sync_recovered(std::uint64_t segment);
   Result<void> begin_epoch();
   Result<void> next_segment();
   Result<void> prepare_segment(std::uint64_t segment);
@@ -70,7 +71,8 @@ class Log {
   std::uint64_t unwritten_ = 0;          // offset of memory_.buffer's first byte, in it
   std::unique_ptr<faultfs::File> file_;  // of segment_, opened when needed
   bool epoch_is_ours_ = false;
-  std::uint64_t needed_segment_ = 0;  // segments before it may be recycled
+  std::uint64_t recovered_durable_ = 0;  // the last segment that is, as an earlier incarnation wrote it
+  std::uint64_t needed_segment_ = 0;     // segments before it may be recycled
   bool old_segments_known_ = false;
   std::vector<std::uint64_t> old_segments_;  // ascending
   std::optional<Error> failure_;

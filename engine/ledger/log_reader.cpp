@@ -7,7 +7,7 @@
 
 namespace powercut::ledger {
 namespace {
-constexpr std::uint64_t kSegmentMagic = 0x676d6553474f4c50ULL;  // "PLOGSegm"
+constexpr std::uint64_t kSegmentMagic = 0x676d6553474f4c50ULL;  // "PLOGSemg"
 constexpr std::string_view kPrefix = "log-";
 constexpr std::string_view kDigits = "0123456789abcdef";
 }  // namespace

@@ -67,8 +67,6 @@ struct DirtyPage {
   Lsn rec_lsn = Lsn::kNone;  // the first record that may not be in the page on disk
 };
 
-inline constexpr std::size_t kDirtyPageBytes = 12;  // in the log
-
 struct CheckpointEnd {
   Lsn begin = Lsn::kNone;
   TxnId next_txn = TxnId::kNone;

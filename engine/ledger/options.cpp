@@ -88,6 +88,11 @@ Result<Options> parse_options(std::span<const engine::Option> options, std::span
       return Error(ErrorCode::kInvalidArgument, message);
     }
   }
+  if (parsed.segment_bytes < least_segment_bytes(parsed.frames)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "engine options: " + std::to_string(parsed.frames) + " frames need segments of at least " +
+                     std::to_string(least_segment_bytes(parsed.frames)) + " bytes, not " + std::to_string(parsed.segment_bytes));
+  }
   for (const std::string& name : defect_names) {
     bool found = false;
     for (const Switch& known : kSwitches) {

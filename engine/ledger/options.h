@@ -45,6 +45,13 @@ inline constexpr std::uint32_t kMostFrames = 1U << 20U;
 inline constexpr std::uint32_t kLeastSegmentBytes = 16384;
 inline constexpr std::uint32_t kMostSegmentBytes = 1U << 30U;
 
+// The smallest log segment for so many frames: a checkpoint's END names every dirty page, and no record is longer than a
+// segment.
+constexpr std::uint64_t least_segment_bytes(std::uint32_t frames) {
+  constexpr std::uint64_t kBytesPerDirtyPage = 12;
+  return std::uint64_t{frames} * kBytesPerDirtyPage + 4096;
+}
+
 std::span<const engine::Tunable> tunables();
 std::span<const engine::Defect> defects();
 

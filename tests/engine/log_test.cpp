@@ -334,6 +334,33 @@ TEST_CASE("what a killed process wrote and did not sync is durable before anythi
   CHECK(found.open().size() == 2);
 }
 
+TEST_CASE("a flush of what recovery read makes it durable, before a page that it describes is written") {
+  SimDisk disk;
+  SimFileSystem simulated(disk);
+  FailingSync files(simulated);
+  Lsn place{};
+  {
+    OpenLog killed(files);
+    killed.create();
+    place = killed.append("read by recovery").value();
+    files.failing = true;
+    REQUIRE(killed.log->flush(place).has_error());
+    files.failing = false;
+  }
+  OpenLog log(files);
+  REQUIRE(log.open().size() == 1);
+  REQUIRE(log.log->flush(place).has_value());
+
+  struct Oldest final : faultfs::Choices {
+    std::uint32_t choose(std::uint32_t n, const faultfs::ChoiceLabel& /*label*/) override { return n - 1; }
+  } oldest;
+  SimDisk after;
+  after.boot(disk, oldest);
+  SimFileSystem files_after(after);
+  OpenLog found(files_after);
+  CHECK(found.open().size() == 1);
+}
+
 namespace {
 
 // What a log must hold: everything up to `durable`, and of what comes after it a prefix.
