@@ -172,8 +172,8 @@ class RunCommand {
                         ? "with the power on"
                         : fmt::format("the power fails at crash point {}", simplest.failure.crash_point);
     finding.trace_hash = properties::hash_text(simplest.trace_hash);
-    finding.case_file = fmt::format("{}powercut-{}-{}-seed-{}.json", output_ == "." ? std::string() : output_ + "/", plan_.kind->name(),
-                                    simplest.setting.workload->name(), finding.seed);
+    finding.case_file = fmt::format("{}powercut-{}-{}-seed-{}.json", output_ == "." ? std::string() : output_ + "/",
+                                    plan_.kind->name(), simplest.setting.workload->name(), finding.seed);
     POWERCUT_TRYV(properties::write_case_file(finding.case_file, simplest));
     finding.replay = shell_word(invocation_.program) + " replay " + shell_word(finding.case_file);
     return finding;
