@@ -293,10 +293,17 @@ Result<void> write_case_file(const std::string& path, const Case& failing) {
   POWERCUT_TRY(const auto files, faultfs::PosixFileSystem::open(directory.empty() ? "/" : directory));
   const std::string temporary = name + ".tmp";
   const std::string text = to_json(failing);
-  POWERCUT_TRY(auto file, files->open(temporary, faultfs::OpenMode::kCreate));
-  POWERCUT_TRYV(file->resize(0));
-  POWERCUT_TRYV(write_full(*file, 0, as_bytes(text)));
-  POWERCUT_TRYV(file->sync(faultfs::SyncKind::kFull));
+  const auto write_temporary = [&]() -> Result<void> {
+    POWERCUT_TRY(auto file, files->open(temporary, faultfs::OpenMode::kCreate));
+    POWERCUT_TRYV(file->resize(0));
+    POWERCUT_TRYV(write_full(*file, 0, as_bytes(text)));
+    return file->sync(faultfs::SyncKind::kFull);
+  };
+  const auto written = write_temporary();
+  if (written.has_error()) {
+    static_cast<void>(files->remove(temporary).has_error());
+    return written.error();
+  }
   return files->rename(temporary, name);
 }
 

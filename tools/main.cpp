@@ -92,12 +92,18 @@ Parsed parse(const Invocation& invocation, std::string_view usage, std::string_v
   all.add(options).add(hidden);
   Parsed parsed;
   try {
-    po::store(po::command_line_parser(invocation.arguments)
-                  .options(all)
-                  .positional(positional)
-                  .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-                  .run(),
-              parsed.values);
+    const auto given = po::command_line_parser(invocation.arguments)
+                           .options(all)
+                           .positional(positional)
+                           .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+                           .run();
+    for (const auto& option : given.options) {
+      // Boost would take a negative number for a huge one.
+      for (const std::string& value : option.value) {
+        if (value.starts_with('-')) throw po::invalid_option_value(value);
+      }
+    }
+    po::store(given, parsed.values);
     po::notify(parsed.values);
   } catch (const po::error& error) {
     parsed.exit_status =

@@ -174,7 +174,13 @@ class RunCommand {
     finding.trace_hash = properties::hash_text(simplest.trace_hash);
     finding.case_file = fmt::format("{}powercut-{}-{}-seed-{}.json", output_ == "." ? std::string() : output_ + "/",
                                     plan_.kind->name(), simplest.setting.workload->name(), finding.seed);
-    POWERCUT_TRYV(properties::write_case_file(finding.case_file, simplest));
+    const auto written = properties::write_case_file(finding.case_file, simplest);
+    if (written.has_error()) {
+      // What was found is told all the same; the seed replays it.
+      fail(kToolFailed, "the case file could not be written: " + written.error().message());
+      finding.case_file = "none";
+      return finding;
+    }
     finding.replay = shell_word(invocation_.program) + " replay " + shell_word(finding.case_file);
     return finding;
   }

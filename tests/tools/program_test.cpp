@@ -117,6 +117,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("run --set frames=x", "'x' is not a number from 8");
   refused("run --set frames", "must be NAME=VALUE");
   refused("run --seeds many", "'many'");
+  refused("run --seeds -5", "'-5'");
   refused("run --seeds 0", "give at least 1");
   refused("run --jobs 0", "--jobs 0: must be from 1 to 256");
   refused("run --steps 0", "must be from 1 to");
