@@ -103,7 +103,12 @@ Result<void> BTree::split(const Path& path, std::size_t level) {
   Page from = left.page();
   const std::size_t middle = middle_slot(from);
   const std::string separator(from.key(middle));
-  if (Page::cell_bytes(separator, child_bytes(PageId{})) > parent.page().free_bytes()) return split(path, level - 1);
+  if (Page::cell_bytes(separator, child_bytes(PageId{})) > parent.page().free_bytes()) {
+    // Not a page of the path stays pinned: a deep tree has more levels than a small pool has frames.
+    left = PageRef();
+    parent = PageRef();
+    return split(path, level - 1);
+  }
 
   POWERCUT_TRY(PageStore::Allocation made, store_.allocate(from.type()));
   Page to = made.page.page();

@@ -65,4 +65,23 @@ TEST_CASE("a B+tree holds what a map holds, through splits and merges, in eight 
   });
 }
 
+TEST_CASE("a tree with more levels than the pool has frames to spare still grows") {
+  LedgerOnDisk on_disk(std::vector<engine::Option>{{"frames", "8"}, {"segment", "65536"}});
+  auto database = on_disk.open();
+  auto session = std::move(database->new_session()).value();
+  REQUIRE(session->create_table({"t", {{"v", engine::ColumnType::kText}}}).has_value());
+  std::string row;
+  engine::encode_row({std::string_view(std::string(500, 'x'))}, row);
+  // Long keys: an inner node has few children, so the tree is deep.
+  constexpr int kRows = 16000;
+  REQUIRE(session->begin().has_value());
+  for (int number = 0; number < kRows; ++number) {
+    REQUIRE(session->insert("t", std::string(470, 'k') + std::to_string(100000 + number), row).has_value());
+  }
+  REQUIRE(session->commit().has_value());
+  int rows = 0;
+  REQUIRE(session->scan("t", {}, {}, [&](std::string_view, std::string_view) { return ++rows, true; }).has_value());
+  CHECK(rows == kRows);
+}
+
 }  // namespace powercut::testing
