@@ -209,11 +209,16 @@ Result<void> LogText::check_end(const ledger::LogReader& reader) {
                                           ", but the log must go on at least to the checkpoint at LSN " +
                                           number(raw(control.checkpoint)));
   }
+  if (control.checkpoint == Lsn::kNone && end == ledger::Log::first_lsn(control.segment_bytes) && !reader.has_segment()) {
+    return Error(ErrorCode::kCorrupt, place + ": " + std::string(reader.why_ended()) +
+                                          ", but the control record knows of no checkpoint that could " +
+                                          "have made the first segment unnecessary");
+  }
   ledger::LogReader::Buffer other_buffer;
   ledger::LogReader probe(files_, directory_, defects_, other_buffer);
+  probe.start(control, end);
   const Lsn segment_end = static_cast<Lsn>((raw(end) / control.segment_bytes + 1) * control.segment_bytes);
   for (Lsn at = end + 1; raw(at) % control.segment_bytes >= ledger::kSegmentHeaderBytes && at < segment_end; at = at + 1) {
-    probe.start(control, at);
     const auto found = probe.at(at);
     if (found.has_error() || found.value().header.epoch < last_epoch_ || found.value().header.epoch > control.epoch) continue;
     return Error(ErrorCode::kCorrupt, place + ": " + std::string(reader.why_ended()) + ", but a whole record follows at LSN " +

@@ -78,6 +78,11 @@ Result<RedoResult> Pass::run() {
                                           std::string(reader.why_ended()) + "), before the checkpoint at LSN " +
                                           number(raw(control.checkpoint)));
   }
+  if (control.checkpoint == Lsn::kNone && reader.position() == redo_from_ && !reader.has_segment()) {
+    // The first segment is durable before the control file exists, and stays until a checkpoint is recorded.
+    return Error(ErrorCode::kCorrupt, core_.directory + ": the control record knows of no checkpoint, but the log does not " +
+                                          "begin with its first segment (" + std::string(reader.why_ended()) + ")");
+  }
   core_.log.open_at(reader.position());
   say("analysis", "the log ends at LSN ", number(raw(reader.position())), ": ", reader.why_ended());
   for (const ActiveTxn& loser : result_.losers) {

@@ -135,7 +135,8 @@ Result<bool> LogReader::next(LogRecord& record) {
     if (!there) return false;
     POWERCUT_TRY(const bool valid, decode(offset, record));
     if (!valid) return false;
-    if (record.header.epoch < epoch_ || record.header.epoch > control_.epoch) {
+    if (record.header.epoch > control_.epoch) return newer_than_control(record);
+    if (record.header.epoch < epoch_) {
       why_ended_ = "the record is of another incarnation";
       return false;
     }
@@ -143,6 +144,17 @@ Result<bool> LogReader::next(LogRecord& record) {
     position_ = record.lsn + record.header.length;
     if (record.header.type != RecordType::kPad) return true;
   }
+}
+
+// An incarnation is durable in the control file before its first record is written. So no power failure does this: the
+// slot that said so was damaged since, and the older one knows nothing of what was acknowledged later.
+Error LogReader::newer_than_control(const LogRecord& record) const {
+  const std::uint64_t whole = control_.sequence % 2 * kControlSlotBytes;
+  return {ErrorCode::kCorrupt, directory_ + "/" + std::string(kControlName) + ": LSN " + std::to_string(raw(record.lsn)) +
+                                   " holds a record of incarnation " + std::to_string(record.header.epoch) +
+                                   ", but the newest control record, in the slot at byte " + std::to_string(whole) +
+                                   ", is of incarnation " + std::to_string(control_.epoch) + ": the slot at byte " +
+                                   std::to_string(kControlSlotBytes - whole) + " is damaged"};
 }
 
 Result<LogRecord> LogReader::at(Lsn lsn) {

@@ -46,10 +46,12 @@ class LogReader {
   void start(const ControlRecord& control, Lsn at);
 
   // The next record; false at the end of the log, where position() is the end and why_ended() says how it looks. Pads
-  // are skipped. Errors are those of the file system.
+  // are skipped. Errors are those of the file system, and kCorrupt for a record that is newer than the control record.
   Result<bool> next(LogRecord& record);
   Lsn position() const { return position_; }
   std::string_view why_ended() const { return why_ended_; }
+  // Whether the segment that was last looked for is there, with its header.
+  bool has_segment() const { return segment_ != 0; }
 
   // The record at a place that must hold one: kCorrupt otherwise. Does not move.
   Result<LogRecord> at(Lsn lsn);
@@ -60,6 +62,7 @@ class LogReader {
   Result<bool> ensure(std::size_t begin, std::size_t end);
   // The record at an offset of the current segment; false with the reason if there is none.
   Result<bool> decode(std::size_t offset, LogRecord& record);
+  Error newer_than_control(const LogRecord& record) const;
 
   faultfs::FileSystem& files_;
   std::string directory_;

@@ -140,6 +140,28 @@ TEST_CASE("records of an earlier incarnation beyond the end do not come back") {
   CHECK(on_disk.rows() == std::vector<std::string>{"new!"});
 }
 
+TEST_CASE("a record that is newer than the control record says that the control file is damaged") {
+  LogOnDisk on_disk;
+  const ControlRecord older = on_disk.control.record();
+  const Lsn first = on_disk.append(TxnId{1}, "old");
+  on_disk.log->flush(first).value();
+  on_disk.log.emplace(on_disk.files, "db", on_disk.control, on_disk.defects, on_disk.memory);
+  REQUIRE(on_disk.rows() == std::vector<std::string>{"old"});
+  on_disk.log->open_at(on_disk.end);
+  const Lsn second = on_disk.append(TxnId{2}, "new");
+  REQUIRE(on_disk.log->flush(second).has_value());
+
+  LogReader::Buffer buffer;
+  LogReader reader(on_disk.files, "db", on_disk.defects, buffer);
+  reader.start(older, first);
+  LogRecord record;
+  REQUIRE(reader.next(record).value());
+  const auto next = reader.next(record);
+  REQUIRE(next.has_error());
+  CHECK(next.error().code() == ErrorCode::kCorrupt);
+  CHECK(next.error().context().find("db/control: ") == 0);
+}
+
 TEST_CASE("records that a recycled segment held before are not taken for new ones") {
   LogOnDisk on_disk;
   std::string last;
