@@ -479,7 +479,7 @@ void SimDisk::sync_file(InodeId file) {
   if (synced.size != kNone && !versions_[synced.size].durable) make_durable(synced.size);
   if (synced.size_domain != 0) domains_[synced.size_domain].durable = domains_[synced.size_domain].count;
   if (model_.fsync_makes_all_metadata_durable) domains_[kJournalDomain].durable = domains_[kJournalDomain].count;
-  if (model_.fsync_makes_new_name_durable && model_.metadata_order == MetadataOrder::kAny) {
+  if (model_.fsync_makes_new_name_durable && !model_.fsync_makes_all_metadata_durable) {
     for (const InodeId inode : known_) {
       for (const Name& entry : nodes_[inode].names) {
         const Version& newest = versions_[entry.newest];

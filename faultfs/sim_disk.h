@@ -85,6 +85,14 @@ class SimDisk {
   // Chains that have more than one version now: n such chains have up to 2^n states and more.
   std::uint64_t pending_chains() const;
 
+  // Of a disk that was booted and not used yet: log2 of the number of crash states that it may turn out to be. Exact, but for
+  // orders between changes of different files, which make it an upper bound.
+  double open_bits();
+
+  // Of a booted disk: equal for two disks booted from the same one if every crash of the one may leave the same as a crash
+  // of the other, and both show the same to a system that runs on.
+  std::uint64_t image_hash() const;
+
   // Every change that a crash now may undo, oldest disk's excluded, in the order of inode and place.
   void for_each_pending(const std::function<void(const PendingChange&)>& visit) const;
 

@@ -2,8 +2,10 @@
 #include "faultfs/sim_disk.h"
 
 #include "faultfs/assert.h"
+#include "faultfs/hash.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace powercut::faultfs {
@@ -224,6 +226,67 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
     observer_(told);
   }
   return value;
+}
+
+double SimDisk::open_bits() {
+  double bits = 0;
+  base_->for_each_pending([&](const PendingChange& change) {
+    collect({change.kind, change.inode, change.index, change.name}, candidates_);
+    group(change.kind);
+    const bool ordered = std::any_of(candidates_.begin(), candidates_.end(), [](const Candidate& candidate) {
+      return candidate.version != nullptr && candidate.version->tie.domain != 0;
+    });
+    if (!ordered) bits += std::log2(static_cast<double>(groups_.size()));
+  });
+  for (const Cut& cut : cuts_[0]) bits += std::log2(static_cast<double>(cut.hi - cut.lo + 1));
+  return bits;
+}
+
+std::uint64_t SimDisk::image_hash() const {
+  std::uint64_t hash = depth_;
+  const auto add = [&hash](std::uint64_t value) { hash = combine(hash, value); };
+  const auto add_event = [&add](const Event& event) { add(std::uint64_t{event.domain} << 32U | event.position); };
+  std::vector<InodeId> inodes = known_;
+  std::sort(inodes.begin(), inodes.end());
+  const auto add_chain = [&](VersionIndex newest, ChainKind kind) {
+    for (VersionIndex at = newest;; at = versions_[at].below) {
+      add(std::min<VersionIndex>(at, 2));
+      if (at <= kHole) return;
+      const Version& version = versions_[at];
+      if (kind == ChainKind::kAtom) {
+        add(hash64({version.bytes(), model_.atom_bytes}));
+      } else {
+        add(version.value);
+      }
+      if (version.durable) return;
+      add_event(version.tie);
+      add_event(version.floor);
+    }
+  };
+  for (const InodeId inode : inodes) {
+    const Node& from = nodes_[inode];
+    add(std::uint64_t{inode} << 1U | (from.tail_clean ? 1U : 0U));
+    for (const Name& entry : from.names) {
+      add(hash64(as_bytes(entry.name)));
+      add_chain(entry.newest, ChainKind::kName);
+    }
+    add_chain(from.size, ChainKind::kSize);
+    std::vector<std::uint32_t> touched = from.touched;
+    std::sort(touched.begin(), touched.end());
+    for (const auto index : touched) {
+      add(index);
+      add_chain(from.atoms[index], ChainKind::kAtom);
+    }
+  }
+  for (const Domain& domain : domains_) add(std::uint64_t{domain.count} << 32U | domain.durable);
+  for (std::uint32_t level = 0; level < depth_; ++level) {
+    for (const Cut& cut : cuts_[level]) add(std::uint64_t{cut.lo} << 32U | cut.hi);
+  }
+  for (const Requirement& requirement : requirements_) {
+    add_event(requirement.a);
+    add_event(requirement.b);
+  }
+  return depth_ > 1 ? combine(hash, base_->image_hash()) : hash;
 }
 
 // Whether bytes up to `end` lie inside the size whatever survived, so that the size need not be asked.

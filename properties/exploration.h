@@ -1,0 +1,76 @@
+// Explores one case after the other, the crash points of each spread over processes.
+//
+// A case is explored in rounds: with no further crash first, then with one, and so on, so that the simplest failure is
+// found first. The failure that is reported is that of the lowest case, round and crash point, whatever the number of jobs.
+#pragma once
+
+#include "properties/explore.h"
+#include "properties/workers.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace powercut::properties {
+
+struct ExplorationPlan {
+  ExplorePlan limits;
+  std::uint32_t jobs = 1;
+  // Ends cleanly when so much was spent. The recoveries are exact with one job, and nearly so with more.
+  std::uint64_t most_recoveries = std::numeric_limits<std::uint64_t>::max();
+  std::chrono::duration<double> most_time = std::chrono::duration<double>::max();
+};
+
+// What was covered of one case.
+struct CaseReport {
+  Case explored;
+  std::uint32_t points = 0;       // crash points of the case; 0 if its timeline was not run to the end
+  std::uint32_t points_done = 0;  // of these, with all further crashes asked for
+  std::uint32_t points_same = 0;  // nothing had changed since the one before
+  double largest_bits = 0;        // log2 of the crash states of the crash point that has most
+  double total_bits = 0;          // of all crash points that are done
+  WorkFigures figures;            // of all rounds; distinct outcomes are those of the last
+  std::uint64_t states = 0;       // booted from the timeline, in the last round
+  Coverage coverage;              // of what survives a crash
+  Coverage nested_coverage;       // of what survives further ones
+  bool complete = false;          // every crash point is done, in every round
+};
+
+struct ExplorationReport {
+  enum class Ended : unsigned char { kDone, kViolation, kBudget, kInterrupted };
+  Ended ended = Ended::kDone;
+  std::vector<CaseReport> cases;  // the last of them failed, if one did
+  WorkFigures figures;
+  std::uint32_t failing_point = 0;   // kNoCrash: with the power on
+  std::uint32_t failing_nested = 0;  // further crashes of the round that failed
+  std::string worker_death;          // see WorkReport
+};
+
+// Figures while it runs.
+struct ExplorationProgress {
+  std::size_t case_number = 0;
+  std::uint32_t nested = 0;  // the round
+  std::uint32_t points = 0;  // of the case; 0 as long as that is not known
+  std::uint32_t points_done = 0;
+  double total_bits = 0;
+  std::uint64_t recoveries = 0;  // of all cases
+  double seconds = 0;
+};
+
+// Case number n; nothing when there is none.
+using CaseSource = std::function<std::optional<Case>(std::size_t number)>;
+
+// kInvalidArgument if the engine refuses a case's options, or a case has more crash points than can be told apart.
+Result<ExplorationReport> explore_cases(const CaseSource& cases, const ExplorationPlan& plan, const std::atomic<bool>& stop,
+                                        const std::function<void(const ExplorationProgress&)>& progress);
+
+// The failure that an exploration found, made simple: fewer steps first, each candidate explored; then fewer picks. The same
+// for the same arguments, whoever asks. Nothing if it does not fail.
+std::optional<Case> simplest_case(const Case& explored, const ExplorePlan& limits, std::uint32_t failing_point,
+                                  std::uint32_t failing_nested);
+
+}  // namespace powercut::properties
