@@ -6,12 +6,14 @@
 namespace powercut::ledger {
 namespace {
 
+using engine::Needs;
+
 struct Switch {
   engine::Defect text;
   bool Defects::*flag;
 };
 
-constexpr std::array<Switch, 21> kSwitches{{
+constexpr auto kSwitches = std::to_array<Switch>({
     {{"ack-before-sync", "a commit is acknowledged before the log is synced"}, &Defects::ack_before_sync},
     {{"page-before-log", "a dirty page may be written before the log that describes it"}, &Defects::page_before_log},
     {{"no-page-image", "the first change of a page after a checkpoint logs no full page image"}, &Defects::no_page_image},
@@ -39,7 +41,7 @@ constexpr std::array<Switch, 21> kSwitches{{
     {{"drop-frees-early", "dropping a table frees its pages before the transaction commits"}, &Defects::drop_frees_early},
     {{"free-list-unlogged", "the allocation of a page is not logged"}, &Defects::free_list_unlogged},
     {{"unique-index-unlogged", "changes of a unique index are applied but not logged"}, &Defects::unique_index_unlogged},
-}};
+});
 
 constexpr auto kDefectTexts = [] {
   std::array<engine::Defect, kSwitches.size()> texts{};
