@@ -52,7 +52,7 @@ Result<Lsn> Log::append(std::string& record) {
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place);
+       control_.record().database_id, place, defects_);
   memory_.buffer += record;
   offset_ += record.size();
   return place;
@@ -116,7 +116,7 @@ Result<void> Log::next_segment() {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, end());
+         control_.record().epoch, control_.record().database_id, end(), defects_);
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }

@@ -113,9 +113,10 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   why_ended_ = "the segment file is cut short";
   if (!has_body) return false;
   const auto bytes = std::span<const byte>(buffer_).subspan(offset, pad ? kRecordHeaderBytes : header.length);
-  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn) && !defects_.torn_record_accepted) {
+  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn, defects_) && !defects_.torn_record_accepted) {
     why_ended_ = "the record's checksum does not match";
-    return false;
+    if (!defects_.torn_record_skipped) return false;
+    record.header.type = RecordType::kPad;
   }
   record.body = bytes.subspan(kRecordHeaderBytes);
   return true;
@@ -126,7 +127,7 @@ Result<bool> LogReader::next(LogRecord& record) {
     std::uint64_t segment = raw(position_) / control_.segment_bytes;
     std::size_t offset = raw(position_) % control_.segment_bytes;
     if (offset == 0) offset = kSegmentHeaderBytes;
-    if (offset + kRecordHeaderBytes > control_.segment_bytes) {
+    if (offset + kRecordHeaderBytes > control_.segment_bytes && !defects_.segment_end_ends_log) {
       ++segment;
       offset = kSegmentHeaderBytes;
     }

@@ -41,6 +41,11 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"drop-frees-early", "dropping a table frees its pages before the transaction commits"}, &Defects::drop_frees_early},
     {{"free-list-unlogged", "the allocation of a page is not logged"}, &Defects::free_list_unlogged},
     {{"unique-index-unlogged", "changes of a unique index are applied but not logged"}, &Defects::unique_index_unlogged},
+    {{"torn-record-skipped", "a log record whose checksum does not match is skipped, and what follows is read"},
+     &Defects::torn_record_skipped},
+    {{"checksum-of-first-sector", "the checksum of a log record covers its first 512 bytes only"},
+     &Defects::checksum_of_first_sector},
+    {{"segment-end-ends-log", "the log is taken to end where a segment ends without a pad"}, &Defects::segment_end_ends_log},
 });
 
 constexpr auto kDefectTexts = [] {

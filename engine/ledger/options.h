@@ -32,6 +32,9 @@ struct Defects {
   bool drop_frees_early = false;
   bool free_list_unlogged = false;
   bool unique_index_unlogged = false;
+  bool torn_record_skipped = false;
+  bool checksum_of_first_sector = false;
+  bool segment_end_ends_log = false;
 };
 
 struct Options {
