@@ -116,11 +116,14 @@ void BufferPool::mark_dirty(const PageRef& ref, Lsn rec_lsn) {
   frame.rec_lsn = rec_lsn;
 }
 
-Result<void> BufferPool::write_back_before(Lsn until) {
+Result<std::size_t> BufferPool::write_back_before(Lsn until) {
+  std::size_t written = 0;
   for (std::uint32_t frame = 0; frame < memory_.frames.size(); ++frame) {
-    if (memory_.frames[frame].dirty && memory_.frames[frame].rec_lsn < until) POWERCUT_TRYV(write_back(frame));
+    if (!memory_.frames[frame].dirty || memory_.frames[frame].rec_lsn >= until) continue;
+    POWERCUT_TRYV(write_back(frame));
+    ++written;
   }
-  return success();
+  return written;
 }
 
 Result<void> BufferPool::sync() { return data_->sync(faultfs::SyncKind::kData); }
@@ -128,6 +131,7 @@ Result<void> BufferPool::sync() { return data_->sync(faultfs::SyncKind::kData); 
 void BufferPool::dirty_pages(std::vector<DirtyPage>& out) const {
   out.clear();
   for (const Frame& frame : memory_.frames) {
+    if (options_.defects.dirty_page_table_full && out.size() == 4) return;
     if (frame.dirty) out.push_back({frame.page, frame.rec_lsn});
   }
 }

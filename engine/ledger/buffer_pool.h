@@ -73,8 +73,8 @@ class BufferPool {
   // rec_lsn counts only if the page was clean.
   void mark_dirty(const PageRef& ref, Lsn rec_lsn);
 
-  // Writes every dirty page whose rec_lsn is before `until`.
-  Result<void> write_back_before(Lsn until);
+  // Writes every dirty page whose rec_lsn is before `until`; returns how many.
+  Result<std::size_t> write_back_before(Lsn until);
   Result<void> sync();
   void dirty_pages(std::vector<DirtyPage>& out) const;
 

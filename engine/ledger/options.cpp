@@ -46,6 +46,16 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"checksum-of-first-sector", "the checksum of a log record covers its first 512 bytes only"},
      &Defects::checksum_of_first_sector},
     {{"segment-end-ends-log", "the log is taken to end where a segment ends without a pad"}, &Defects::segment_end_ends_log},
+    {{"checkpoint-end-unflushed", "the control record names a checkpoint whose END is not durable"},
+     &Defects::checkpoint_end_unflushed},
+    {{"checkpoint-syncs-own-writes", "a checkpoint syncs the data file only if it wrote a page itself, not for what was evicted"},
+     &Defects::checkpoint_syncs_own_writes},
+    {{"dirty-page-table-full", "a checkpoint's dirty page table has room for four pages and leaves out the rest"},
+     &Defects::dirty_page_table_full},
+    {{"rec-lsn-after-image", "a page counts as dirty from the record after its full page image"}, &Defects::rec_lsn_after_image},
+    {{"redirtied-page-late",
+      "a page that is changed again after it was written counts as dirty from that change only, not from its image"},
+     &Defects::redirtied_page_late},
 });
 
 constexpr auto kDefectTexts = [] {

@@ -35,6 +35,11 @@ struct Defects {
   bool torn_record_skipped = false;
   bool checksum_of_first_sector = false;
   bool segment_end_ends_log = false;
+  bool checkpoint_end_unflushed = false;
+  bool checkpoint_syncs_own_writes = false;
+  bool dirty_page_table_full = false;
+  bool rec_lsn_after_image = false;
+  bool redirtied_page_late = false;
 };
 
 struct Options {
