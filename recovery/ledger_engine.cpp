@@ -67,7 +67,9 @@ Result<void> create(Core& core) {
 
 Result<void> recover(Core& core, const engine::Narrator* narrator) {
   POWERCUT_TRY(const RedoResult redone, analyse_and_redo(core, narrator));
-  return undo_losers(core, redone.losers, narrator);
+  POWERCUT_TRYV(undo_losers(core, redone.losers, narrator));
+  if (!core.options.defects.redone_log_released) return success();
+  return core.control.checkpointed(core.control.record().checkpoint, core.log.end());
 }
 
 class LedgerEngine final : public engine::Engine {

@@ -56,6 +56,11 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"redirtied-page-late",
       "a page that is changed again after it was written counts as dirty from that change only, not from its image"},
      &Defects::redirtied_page_late},
+    {{"redo-starts-late", "redo starts with the record after the one that the checkpoint names"}, &Defects::redo_starts_late},
+    {{"clr-without-undo-next", "a compensation log record names the record before it, not the one that is to be undone next"},
+     &Defects::clr_without_undo_next},
+    {{"redone-log-released", "recovery gives up the log that it redid before the pages are durable"},
+     &Defects::redone_log_released},
 });
 
 constexpr auto kDefectTexts = [] {

@@ -40,6 +40,9 @@ struct Defects {
   bool dirty_page_table_full = false;
   bool rec_lsn_after_image = false;
   bool redirtied_page_late = false;
+  bool redo_starts_late = false;
+  bool clr_without_undo_next = false;
+  bool redone_log_released = false;
 };
 
 struct Options {

@@ -81,7 +81,8 @@ Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bo
   inverse.page = leaf.page.page().id();
   inverse.slot = leaf.slot;
   if (logged) {
-    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, undo_next, inverse, leaf.page));
+    const Lsn named = core_.options.defects.clr_without_undo_next ? state_.last : undo_next;
+    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, named, inverse, leaf.page));
     appended(lsn);
   } else {
     POWERCUT_TRYV(core_.store->change_unlogged(inverse, leaf.page));
