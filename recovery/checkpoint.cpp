@@ -44,7 +44,7 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   if (!defects.checkpoint_end_unflushed) POWERCUT_TRYV(core.log.flush(lsn));
   POWERCUT_TRYV(core.control.checkpointed(lsn, redo));
   core.previous_checkpoint_begin = begin;
-  core.log.release_before(std::min(needed, redo));
+  core.log.release_before(defects.recycle_before_undo ? redo : std::min(needed, redo));
   return success();
 }
 

@@ -162,7 +162,8 @@ Result<void> Log::reuse_old_segment(std::uint64_t segment) {
     std::sort(old_segments_.begin(), old_segments_.end());
     old_segments_known_ = true;
   }
-  const auto needed = std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_);
+  const auto needed =
+      std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_ + (defects_.recycle_off_by_one ? 1 : 0));
   const auto spare = needed - old_segments_.begin();
   if (spare == 0) return success();
   POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));

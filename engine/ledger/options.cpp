@@ -34,8 +34,7 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"control-unsynced-rename", "the new control file is renamed into place without syncing its contents"},
      &Defects::control_unsynced_rename},
     {{"segment-name-unsynced", "a log segment is created but its directory never synced"}, &Defects::segment_name_unsynced},
-    {{"recycle-too-early", "log segments are recycled although an active transaction still needs them for undo"},
-     &Defects::recycle_too_early},
+    {{"recycle-too-early", "log segments are recycled although redo and undo still need them"}, &Defects::recycle_too_early},
     {{"torn-record-accepted", "a log record is trusted without its checksum"}, &Defects::torn_record_accepted},
     {{"split-not-atomic", "the pages of a B+tree split are logged one by one"}, &Defects::split_not_atomic},
     {{"drop-frees-early", "dropping a table frees its pages before the transaction commits"}, &Defects::drop_frees_early},
@@ -61,6 +60,11 @@ constexpr auto kSwitches = std::to_array<Switch>({
      &Defects::clr_without_undo_next},
     {{"redone-log-released", "recovery gives up the log that it redid before the pages are durable"},
      &Defects::redone_log_released},
+    {{"recycle-off-by-one", "the log segment that holds the oldest record still needed is recycled too"},
+     &Defects::recycle_off_by_one},
+    {{"recycle-before-undo", "log segments are recycled once redo does not need them, whatever undo of an active transaction does",
+      Needs::kCoincidence},
+     &Defects::recycle_before_undo},
 });
 
 constexpr auto kDefectTexts = [] {

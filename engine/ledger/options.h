@@ -43,6 +43,8 @@ struct Defects {
   bool redo_starts_late = false;
   bool clr_without_undo_next = false;
   bool redone_log_released = false;
+  bool recycle_off_by_one = false;
+  bool recycle_before_undo = false;
 };
 
 struct Options {
