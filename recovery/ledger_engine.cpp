@@ -52,7 +52,8 @@ Result<void> create(Core& core) {
   POWERCUT_TRY(const bool exists, core.files.exists(core.directory));
   if (!exists) {
     POWERCUT_TRYV(core.files.make_directory(core.directory));
-    POWERCUT_TRYV(core.files.sync_directory(faultfs::parent_of(core.directory)));
+    const bool synced = !core.options.defects.database_name_unsynced;
+    if (synced) POWERCUT_TRYV(core.files.sync_directory(faultfs::parent_of(core.directory)));
   }
   POWERCUT_TRYV(remove_leftovers(core));
   ledger::ControlRecord record;

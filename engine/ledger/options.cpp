@@ -65,6 +65,11 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"recycle-before-undo", "log segments are recycled once redo does not need them, whatever undo of an active transaction does",
       Needs::kCoincidence},
      &Defects::recycle_before_undo},
+    {{"stale-control-slot", "of two sound control records recovery takes the older"}, &Defects::stale_control_slot},
+    {{"control-name-unsynced", "the control file is renamed into place but its directory never synced"},
+     &Defects::control_name_unsynced},
+    {{"database-name-unsynced", "the database's directory is made but the one above it never synced"},
+     &Defects::database_name_unsynced},
 });
 
 constexpr auto kDefectTexts = [] {

@@ -45,6 +45,9 @@ struct Defects {
   bool redone_log_released = false;
   bool recycle_off_by_one = false;
   bool recycle_before_undo = false;
+  bool stale_control_slot = false;
+  bool control_name_unsynced = false;
+  bool database_name_unsynced = false;
 };
 
 struct Options {
