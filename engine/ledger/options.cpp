@@ -70,6 +70,7 @@ constexpr auto kSwitches = std::to_array<Switch>({
      &Defects::control_name_unsynced},
     {{"database-name-unsynced", "the database's directory is made but the one above it never synced"},
      &Defects::database_name_unsynced},
+    {{"ack-of-earlier-record", "a commit is acknowledged once the record before it is durable"}, &Defects::ack_of_earlier_record},
 });
 
 constexpr auto kDefectTexts = [] {

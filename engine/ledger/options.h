@@ -48,6 +48,7 @@ struct Defects {
   bool stale_control_slot = false;
   bool control_name_unsynced = false;
   bool database_name_unsynced = false;
+  bool ack_of_earlier_record = false;
 };
 
 struct Options {

@@ -152,7 +152,8 @@ Result<void> Transaction::commit() {
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
   POWERCUT_TRY(const Lsn lsn, core_.log.append(record_));
-  if (!core_.options.defects.ack_before_sync) POWERCUT_TRYV(core_.log.flush(lsn));
+  const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
+  if (!core_.options.defects.ack_before_sync) POWERCUT_TRYV(core_.log.flush(awaited));
   std::erase(core_.active, this);
   for (const DroppedTree& tree : dropped_) unused_.push_back(tree.root);
   return free_unused();
