@@ -79,9 +79,9 @@ Result<void> Log::begin_epoch() {
   POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
   const std::array<byte, kRecordHeaderBytes> nothing{};
   const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(nothing.size(), segment_bytes_ - offset_));
-  POWERCUT_TRYV(write_full(*file_, offset_, std::span(nothing).first(room)));
+  if (!defects_.torn_tail_kept) POWERCUT_TRYV(write_full(*file_, offset_, std::span(nothing).first(room)));
   POWERCUT_TRYV(file_->sync(SyncKind::kData));
-  POWERCUT_TRYV(control_.next_epoch());
+  if (!defects_.epoch_not_bumped) POWERCUT_TRYV(control_.next_epoch());
   epoch_is_ours_ = true;
   return success();
 }

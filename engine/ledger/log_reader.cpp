@@ -137,7 +137,7 @@ Result<bool> LogReader::next(LogRecord& record) {
     POWERCUT_TRY(const bool valid, decode(offset, record));
     if (!valid) return false;
     if (record.header.epoch > control_.epoch) return newer_than_control(record);
-    if (record.header.epoch < epoch_) {
+    if (record.header.epoch < epoch_ && !defects_.epoch_unchecked) {
       why_ended_ = "the record is of another incarnation";
       return false;
     }

@@ -122,7 +122,7 @@ void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {
 }
 
 std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
-  const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ raw(place)));
+  const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ (defects.checksum_without_place ? 0 : raw(place))));
   // A pad's body is whatever the segment held before.
   const bool pad = record[12] == static_cast<byte>(RecordType::kPad);
   std::size_t covered = pad ? kRecordHeaderBytes : record.size();

@@ -71,6 +71,15 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"database-name-unsynced", "the database's directory is made but the one above it never synced"},
      &Defects::database_name_unsynced},
     {{"ack-of-earlier-record", "a commit is acknowledged once the record before it is durable"}, &Defects::ack_of_earlier_record},
+    {{"checksum-without-place", "a log record's checksum does not cover its place, so what a recycled segment held passes for new",
+      Needs::kCoincidence},
+     &Defects::checksum_without_place},
+    {{"epoch-unchecked", "a log record of an earlier incarnation passes for one of this", Needs::kCoincidence},
+     &Defects::epoch_unchecked},
+    {{"epoch-not-bumped", "recovery does not begin a new incarnation of the log", Needs::kCoincidence}, &Defects::epoch_not_bumped},
+    {{"torn-tail-kept", "the first record after recovery is written over half a record, which is not wiped out before",
+      Needs::kCoincidence},
+     &Defects::torn_tail_kept},
 });
 
 constexpr auto kDefectTexts = [] {

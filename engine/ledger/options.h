@@ -49,6 +49,10 @@ struct Defects {
   bool control_name_unsynced = false;
   bool database_name_unsynced = false;
   bool ack_of_earlier_record = false;
+  bool checksum_without_place = false;
+  bool epoch_unchecked = false;
+  bool epoch_not_bumped = false;
+  bool torn_tail_kept = false;
 };
 
 struct Options {
