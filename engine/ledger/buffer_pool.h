@@ -84,6 +84,7 @@ class BufferPool {
   Page page_of(std::uint32_t frame) const { return Page(memory_.bytes.get() + std::size_t{frame} * kPageBytes); }
   Result<std::uint32_t> take_frame(PageId page);
   Result<void> write_back(std::uint32_t frame);
+  Result<void> write_page(PageId page, std::span<const byte> bytes);
 
   std::unique_ptr<faultfs::File> data_;
   std::string data_path_;

@@ -48,7 +48,7 @@ std::optional<ControlRecord> decode(const Slot& slot) {
 Result<bool> Control::read() {
   auto opened = files_.open(path(kControlName), OpenMode::kReadWrite);
   if (opened.has_error()) {
-    if (opened.error().code() == ErrorCode::kNotFound) return false;
+    if (opened.error().code() == ErrorCode::kNotFound || defects_.unreadable_is_new) return false;
     return opened.error();
   }
   file_ = std::move(opened).value();

@@ -88,7 +88,7 @@ Result<void> Log::begin_epoch() {
 
 Result<void> Log::flush(Lsn lsn) {
   if (failure_) return *failure_;
-  if (!epoch_is_ours_) {
+  if (!epoch_is_ours_ && !defects_.recovered_log_unsynced) {
     const auto synced = sync_recovered(raw(lsn) / control_.record().segment_bytes);
     if (synced.has_error()) return stop(synced.error());
   }
@@ -104,7 +104,11 @@ Result<void> Log::write_out() {
     file_ = std::move(opened).value();
   }
   auto done = write_full(*file_, unwritten_, as_bytes(memory_.buffer));
-  if (done.has_value()) done = file_->sync(SyncKind::kData);
+  if (defects_.full_disk_skipped && done.has_error() && done.error().code() == ErrorCode::kNoSpace) done = success();
+  if (done.has_value()) {
+    done = file_->sync(SyncKind::kData);
+    if (defects_.log_sync_retried && done.has_error()) done = file_->sync(SyncKind::kData);
+  }
   if (done.has_error()) return stop(done.error());
   unwritten_ = offset_;
   memory_.buffer.clear();

@@ -88,9 +88,10 @@ Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
   while (loaded_end_ < end) {
     const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
     const std::size_t until = std::min<std::size_t>((loaded_end_ / piece + 1) * piece, control_.segment_bytes);
-    POWERCUT_TRY(const std::size_t got, file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
-    if (got == 0) return false;
-    loaded_end_ += got;
+    const auto got = file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_));
+    if (got.has_error() && !defects_.read_error_ends_log) return got.error();
+    if (got.has_error() || got.value() == 0) return false;
+    loaded_end_ += got.value();
   }
   return true;
 }

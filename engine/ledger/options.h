@@ -53,6 +53,15 @@ struct Defects {
   bool epoch_unchecked = false;
   bool epoch_not_bumped = false;
   bool torn_tail_kept = false;
+  bool log_sync_retried = false;
+  bool data_sync_retried = false;
+  bool full_disk_skipped = false;
+  bool page_write_error_ignored = false;
+  bool page_written_short = false;
+  bool read_error_ends_log = false;
+  bool unreadable_is_new = false;
+  bool recovered_log_unsynced = false;
+  bool page_checksum_unchecked = false;
 };
 
 struct Options {
