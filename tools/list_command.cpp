@@ -18,6 +18,18 @@ struct Entry {
   std::string summary;
 };
 
+std::string_view note(engine::Needs needs) {
+  switch (needs) {
+    case engine::Needs::kPowerFailure:
+      return "";
+    case engine::Needs::kCoincidence:
+      return " (needs a rare coincidence)";
+    case engine::Needs::kFault:
+      return " (needs faults while it runs)";
+  }
+  return "?";
+}
+
 Result<std::vector<Entry>> entries(const Invocation& invocation, const std::string& what, const std::string& engine_name) {
   std::vector<Entry> all;
   const auto add = [&](std::string_view name, std::string_view summary) {
@@ -34,7 +46,7 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
   } else if (what == "defects" || what == "options") {
     POWERCUT_TRY(const engine::EngineKind* const engine, properties::find_engine(invocation.engines, engine_name));
     if (what == "defects") {
-      for (const auto& defect : engine->defects()) add(defect.name, defect.summary);
+      for (const auto& defect : engine->defects()) add(defect.name, fmt::format("{}{}", defect.summary, note(defect.needs)));
     } else {
       for (const auto& tunable : engine->tunables())
         add(tunable.name, fmt::format("{} (default {})", tunable.summary, tunable.preset));

@@ -48,7 +48,7 @@ std::optional<ControlRecord> decode(const Slot& slot) {
 Result<bool> Control::read() {
   auto opened = files_.open(path(kControlName), OpenMode::kReadWrite);
   if (opened.has_error()) {
-    if (opened.error().code() == ErrorCode::kNotFound) return false;
+    if (opened.error().code() == ErrorCode::kNotFound || defects_.unreadable_is_new) return false;
     return opened.error();
   }
   file_ = std::move(opened).value();
@@ -58,7 +58,7 @@ Result<bool> Control::read() {
     POWERCUT_TRY(const std::size_t got, read_full(*file_, slot * kControlSlotBytes, bytes));
     if (got < bytes.size()) continue;
     const auto record = decode(bytes);
-    if (record && (!newest || record->sequence > newest->sequence)) newest = record;
+    if (record && (!newest || (record->sequence > newest->sequence) != defects_.stale_control_slot)) newest = record;
   }
   if (!newest) {
     return Error(ErrorCode::kCorrupt, path(kControlName) + ": neither slot (at byte 0 and 4096) holds a control record of format " +
@@ -75,7 +75,7 @@ Result<void> Control::create() {
   POWERCUT_TRYV(write_full(*file_, record_.sequence % 2 * kControlSlotBytes, slot));
   if (!defects_.control_unsynced_rename) POWERCUT_TRYV(file_->sync(SyncKind::kFull));
   POWERCUT_TRYV(files_.rename(path(kControlTemporaryName), path(kControlName)));
-  POWERCUT_TRYV(files_.sync_directory(directory_));
+  if (!defects_.control_name_unsynced) POWERCUT_TRYV(files_.sync_directory(directory_));
   POWERCUT_TRY(file_, files_.open(path(kControlName), OpenMode::kReadWrite));
   return success();
 }

@@ -52,7 +52,7 @@ Result<Lsn> Log::append(std::string& record) {
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place);
+       control_.record().database_id, place, defects_);
   memory_.buffer += record;
   offset_ += record.size();
   return place;
@@ -79,16 +79,16 @@ Result<void> Log::begin_epoch() {
   POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
   const std::array<byte, kRecordHeaderBytes> nothing{};
   const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(nothing.size(), segment_bytes_ - offset_));
-  POWERCUT_TRYV(write_full(*file_, offset_, std::span(nothing).first(room)));
+  if (!defects_.torn_tail_kept) POWERCUT_TRYV(write_full(*file_, offset_, std::span(nothing).first(room)));
   POWERCUT_TRYV(file_->sync(SyncKind::kData));
-  POWERCUT_TRYV(control_.next_epoch());
+  if (!defects_.epoch_not_bumped) POWERCUT_TRYV(control_.next_epoch());
   epoch_is_ours_ = true;
   return success();
 }
 
 Result<void> Log::flush(Lsn lsn) {
   if (failure_) return *failure_;
-  if (!epoch_is_ours_) {
+  if (!epoch_is_ours_ && !defects_.recovered_log_unsynced) {
     const auto synced = sync_recovered(raw(lsn) / control_.record().segment_bytes);
     if (synced.has_error()) return stop(synced.error());
   }
@@ -104,7 +104,11 @@ Result<void> Log::write_out() {
     file_ = std::move(opened).value();
   }
   auto done = write_full(*file_, unwritten_, as_bytes(memory_.buffer));
-  if (done.has_value()) done = file_->sync(SyncKind::kData);
+  if (defects_.full_disk_skipped && done.has_error() && done.error().code() == ErrorCode::kNoSpace) done = success();
+  if (done.has_value()) {
+    done = file_->sync(SyncKind::kData);
+    if (defects_.log_sync_retried && done.has_error()) done = file_->sync(SyncKind::kData);
+  }
   if (done.has_error()) return stop(done.error());
   unwritten_ = offset_;
   memory_.buffer.clear();
@@ -116,7 +120,7 @@ Result<void> Log::next_segment() {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, end());
+         control_.record().epoch, control_.record().database_id, end(), defects_);
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }
@@ -162,7 +166,8 @@ Result<void> Log::reuse_old_segment(std::uint64_t segment) {
     std::sort(old_segments_.begin(), old_segments_.end());
     old_segments_known_ = true;
   }
-  const auto needed = std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_);
+  const auto needed =
+      std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_ + (defects_.recycle_off_by_one ? 1 : 0));
   const auto spare = needed - old_segments_.begin();
   if (spare == 0) return success();
   POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));

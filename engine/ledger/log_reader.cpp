@@ -88,9 +88,10 @@ Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
   while (loaded_end_ < end) {
     const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
     const std::size_t until = std::min<std::size_t>((loaded_end_ / piece + 1) * piece, control_.segment_bytes);
-    POWERCUT_TRY(const std::size_t got, file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
-    if (got == 0) return false;
-    loaded_end_ += got;
+    const auto got = file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_));
+    if (got.has_error() && !defects_.read_error_ends_log) return got.error();
+    if (got.has_error() || got.value() == 0) return false;
+    loaded_end_ += got.value();
   }
   return true;
 }
@@ -113,9 +114,10 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   why_ended_ = "the segment file is cut short";
   if (!has_body) return false;
   const auto bytes = std::span<const byte>(buffer_).subspan(offset, pad ? kRecordHeaderBytes : header.length);
-  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn) && !defects_.torn_record_accepted) {
+  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn, defects_) && !defects_.torn_record_accepted) {
     why_ended_ = "the record's checksum does not match";
-    return false;
+    if (!defects_.torn_record_skipped) return false;
+    record.header.type = RecordType::kPad;
   }
   record.body = bytes.subspan(kRecordHeaderBytes);
   return true;
@@ -126,7 +128,7 @@ Result<bool> LogReader::next(LogRecord& record) {
     std::uint64_t segment = raw(position_) / control_.segment_bytes;
     std::size_t offset = raw(position_) % control_.segment_bytes;
     if (offset == 0) offset = kSegmentHeaderBytes;
-    if (offset + kRecordHeaderBytes > control_.segment_bytes) {
+    if (offset + kRecordHeaderBytes > control_.segment_bytes && !defects_.segment_end_ends_log) {
       ++segment;
       offset = kSegmentHeaderBytes;
     }
@@ -136,7 +138,7 @@ Result<bool> LogReader::next(LogRecord& record) {
     POWERCUT_TRY(const bool valid, decode(offset, record));
     if (!valid) return false;
     if (record.header.epoch > control_.epoch) return newer_than_control(record);
-    if (record.header.epoch < epoch_) {
+    if (record.header.epoch < epoch_ && !defects_.epoch_unchecked) {
       why_ended_ = "the record is of another incarnation";
       return false;
     }

@@ -81,7 +81,8 @@ Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bo
   inverse.page = leaf.page.page().id();
   inverse.slot = leaf.slot;
   if (logged) {
-    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, undo_next, inverse, leaf.page));
+    const Lsn named = core_.options.defects.clr_without_undo_next ? state_.last : undo_next;
+    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, named, inverse, leaf.page));
     appended(lsn);
   } else {
     POWERCUT_TRYV(core_.store->change_unlogged(inverse, leaf.page));
@@ -151,7 +152,8 @@ Result<void> Transaction::commit() {
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
   POWERCUT_TRY(const Lsn lsn, core_.log.append(record_));
-  if (!core_.options.defects.ack_before_sync) POWERCUT_TRYV(core_.log.flush(lsn));
+  const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
+  if (!core_.options.defects.ack_before_sync) POWERCUT_TRYV(core_.log.flush(awaited));
   std::erase(core_.active, this);
   for (const DroppedTree& tree : dropped_) unused_.push_back(tree.root);
   return free_unused();
