@@ -139,10 +139,16 @@ std::uint32_t SimDisk::new_domain() {
 
 Event SimDisk::next_event(std::uint32_t domain) { return {domain, domains_[domain].count++}; }
 
-Event SimDisk::metadata_event() { return model_.metadata_order == MetadataOrder::kJournal ? next_event(kJournalDomain) : Event{}; }
+bool SimDisk::journalled() const {
+  return model_.metadata_order == MetadataOrder::kJournal || model_.data_order == DataOrder::kEverything;
+}
+
+Event SimDisk::metadata_event() { return journalled() ? group_event() : Event{}; }
 
 Event SimDisk::group_event() {
-  return next_event(model_.metadata_order == MetadataOrder::kJournal ? kJournalDomain : new_domain());
+  const Event event = next_event(journalled() ? kJournalDomain : new_domain());
+  domains_[event.domain].metadata = domains_[event.domain].count;
+  return event;
 }
 
 // The event by which appended bytes come inside the size. It has a place of its own, not in the journal: with delayed

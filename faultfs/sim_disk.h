@@ -132,8 +132,9 @@ class SimDisk {
   };
 
   struct Domain {
-    std::uint32_t count = 0;    // events so far
-    std::uint32_t durable = 0;  // of which so many are durable
+    std::uint32_t count = 0;     // events so far
+    std::uint32_t durable = 0;   // of which so many are durable
+    std::uint32_t metadata = 0;  // up to and with the last name, truncation or allocation
   };
 
   // a survives only if b does.
@@ -179,6 +180,7 @@ class SimDisk {
 
   std::uint32_t new_domain();
   Event next_event(std::uint32_t domain);
+  bool journalled() const;  // names, truncations and allocations have their places in one domain
   Event metadata_event();
   Event group_event();  // a change with several effects in one step
   Event extension_event(Node& node);

@@ -1,7 +1,9 @@
 // The simulated disk, told as stories.
 #include "faultfs/sim_file_system.h"
+#include "tests/faultfs/every_choice.h"
 #include "tests/support/property.h"
 
+#include <algorithm>
 #include <set>
 
 namespace powercut::testing {
@@ -11,8 +13,9 @@ using namespace faultfs;
 
 // A disk with a file that is durable, name and all: eight atoms of 'o'.
 struct Disk {
-  explicit Disk(std::string_view model) : files(disk) {
-    disk.format(preset(model).value());
+  explicit Disk(std::string_view model) : Disk(preset(model).value()) {}
+  explicit Disk(const PersistenceModel& model) : files(disk) {
+    disk.format(model);
     file = std::move(files.open("file", OpenMode::kCreate)).value();
     write(0, 8 * 512, 'o');
     REQUIRE(file->sync(SyncKind::kFull).has_value());
@@ -21,25 +24,57 @@ struct Disk {
   void write(std::uint64_t offset, std::size_t count, char letter) {
     REQUIRE(write_full(*file, offset, as_bytes(std::string(count, letter))).has_value());
   }
+  // Another file, of one atom, name and all durable.
+  std::unique_ptr<File> add(std::string_view name, char letter) {
+    auto added = std::move(files.open(name, OpenMode::kCreate)).value();
+    REQUIRE(write_full(*added, 0, as_bytes(std::string(512, letter))).has_value());
+    REQUIRE(added->sync(SyncKind::kFull).has_value());
+    REQUIRE(files.sync_directory("").has_value());
+    return added;
+  }
 
   SimDisk disk;
   SimFileSystem files;
   std::unique_ptr<File> file;
 };
 
-// Boots with the picks and reads a file: "-" if it is not there.
-std::string after_crash(const SimDisk& disk, std::vector<std::uint32_t> picks, std::string_view name = "file") {
-  RecordedChoices choices(std::move(picks));
-  SimDisk booted;
-  booted.boot(disk, choices);
-  SimFileSystem files(booted);
+// A letter for each atom of a file: '.' for zeros, '?' for garbage. "-" if the file is not there.
+std::string contents(SimDisk& disk, std::string_view name) {
+  SimFileSystem files(disk);
   auto opened = files.open(name, OpenMode::kRead);
   if (opened.has_error()) return "-";
   std::string bytes(opened.value()->size().value(), ' ');
   bytes.resize(read_full(*opened.value(), 0, {reinterpret_cast<byte*>(bytes.data()), bytes.size()}).value());
   std::string letters;
-  for (std::size_t at = 0; at < bytes.size(); at += 512) letters += bytes[at] == '\0' ? '.' : bytes[at];
+  for (std::size_t at = 0; at < bytes.size(); at += 512) {
+    const std::string_view atom = std::string_view(bytes).substr(at, 512);
+    letters += atom.find_first_not_of(atom[0]) != std::string_view::npos ? '?' : atom[0] == '\0' ? '.' : atom[0];
+  }
   return letters;
+}
+
+// Boots with the picks and reads a file.
+std::string after_crash(const SimDisk& disk, std::vector<std::uint32_t> picks, std::string_view name = "file") {
+  RecordedChoices choices(std::move(picks));
+  SimDisk booted;
+  booted.boot(disk, choices);
+  return contents(booted, name);
+}
+
+// All that may be read after a crash: the contents of the files, with spaces between.
+using States = std::set<std::string>;
+States all_after_crash(const SimDisk& disk, const std::vector<std::string>& names = {"file"}) {
+  States seen;
+  EveryChoice choices;
+  do {
+    choices.rewind();
+    SimDisk booted;
+    booted.boot(disk, choices);
+    std::string text;
+    for (const std::string& name : names) text += (&name == &names.front() ? "" : " ") + contents(booted, name);
+    seen.insert(text);
+  } while (choices.advance());
+  return seen;
 }
 
 }  // namespace
@@ -175,6 +210,15 @@ TEST_CASE("what lay beyond the surviving size does not come back when the file g
   std::vector<byte> sector(512, byte{1});
   REQUIRE(file->read(8 * 512, sector).value() == 512);
   CHECK(sector == std::vector<byte>(512, byte{0}));
+}
+
+TEST_CASE("where nothing is reordered, names have their place too, whatever the order of metadata") {
+  PersistenceModel model = preset("prefix").value();
+  model.metadata_order = MetadataOrder::kAny;
+  Disk d(model);
+  d.write(0, 512, 'n');
+  REQUIRE(d.files.open("later", OpenMode::kCreate).has_value());
+  CHECK(all_after_crash(d.disk, {"file", "later"}) == States{"oooooooo -", "nooooooo -", "nooooooo "});
 }
 
 TEST_CASE("the simulated file system refuses what a real one would") {
