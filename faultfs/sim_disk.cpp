@@ -338,7 +338,18 @@ void SimDisk::sync_directory(InodeId directory) {
   for (const Name& entry : node(directory).names) {
     if (!versions_[entry.newest].durable) make_durable(entry.newest);
   }
-  if (model_.fsync_makes_all_metadata_durable) domains_[kJournalDomain].durable = domains_[kJournalDomain].count;
+  if (model_.fsync_makes_all_metadata_durable) make_metadata_durable();
+}
+
+void SimDisk::make_metadata_durable() {
+  const auto settle = [](Domain& domain) { domain.durable = std::max(domain.durable, domain.metadata); };
+  if (journalled()) return settle(domains_[kJournalDomain]);
+  for (Domain& domain : domains_) settle(domain);
+  for (const InodeId inode : known_) {
+    for (const Name& entry : nodes_[inode].names) {
+      if (!versions_[entry.newest].durable) make_durable(entry.newest);
+    }
+  }
 }
 
 // --- Files ---
@@ -484,8 +495,9 @@ void SimDisk::sync_file(InodeId file) {
   synced.pending.clear();
   if (synced.size != kNone && !versions_[synced.size].durable) make_durable(synced.size);
   if (synced.size_domain != 0) domains_[synced.size_domain].durable = domains_[synced.size_domain].count;
-  if (model_.fsync_makes_all_metadata_durable) domains_[kJournalDomain].durable = domains_[kJournalDomain].count;
-  if (model_.fsync_makes_new_name_durable && model_.metadata_order == MetadataOrder::kAny) {
+  if (model_.fsync_makes_all_metadata_durable) {
+    make_metadata_durable();
+  } else if (model_.fsync_makes_new_name_durable) {
     for (const InodeId inode : known_) {
       for (const Name& entry : nodes_[inode].names) {
         const Version& newest = versions_[entry.newest];

@@ -185,6 +185,7 @@ class SimDisk {
   Event group_event();  // a change with several effects in one step
   Event extension_event(Node& node);
   void make_durable(VersionIndex index);
+  void make_metadata_durable();
 
   const byte* atom(Node& node, InodeId inode, std::uint64_t index);
   bool has_content(InodeId inode, std::uint64_t index) const;

@@ -221,6 +221,37 @@ TEST_CASE("where nothing is reordered, names have their place too, whatever the 
   CHECK(all_after_crash(d.disk, {"file", "later"}) == States{"oooooooo -", "nooooooo -", "nooooooo "});
 }
 
+TEST_CASE("a sync that takes all metadata along does so without a journal") {
+  PersistenceModel model = preset("posix").value();
+  model.fsync_makes_all_metadata_durable = true;
+  Disk d(model);
+  auto other = d.add("other", 'x');
+  REQUIRE(d.files.open("fresh", OpenMode::kCreate).has_value());
+  REQUIRE(d.file->resize(4 * 512).has_value());
+  REQUIRE(other->sync(SyncKind::kFull).has_value());
+  CHECK(all_after_crash(d.disk, {"file", "fresh"}) == States{"oooo "});
+}
+
+TEST_CASE("a sync that takes all metadata along takes no later data") {
+  PersistenceModel model = preset("prefix").value();
+  model.fsync_makes_all_metadata_durable = true;
+  Disk d(model);
+  auto other = std::move(d.files.open("other", OpenMode::kCreate)).value();
+  d.write(0, 512, 'n');
+  REQUIRE(other->sync(SyncKind::kFull).has_value());
+  CHECK(all_after_crash(d.disk, {"file", "other"}) == States{"oooooooo ", "nooooooo "});
+}
+
+TEST_CASE("a sync makes a new name durable on a journal that it does not write out") {
+  PersistenceModel model = preset("ext4-ordered").value();
+  model.fsync_makes_all_metadata_durable = false;
+  Disk d(model);
+  auto fresh = std::move(d.files.open("fresh", OpenMode::kCreate)).value();
+  REQUIRE(d.files.open("later", OpenMode::kCreate).has_value());
+  REQUIRE(fresh->sync(SyncKind::kFull).has_value());
+  CHECK(all_after_crash(d.disk, {"fresh", "later"}) == States{" -", " "});
+}
+
 TEST_CASE("the simulated file system refuses what a real one would") {
   Disk d("posix");
   CHECK(d.files.open("none", OpenMode::kRead).error().code() == ErrorCode::kNotFound);
