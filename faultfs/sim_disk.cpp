@@ -151,6 +151,14 @@ Event SimDisk::group_event() {
   return event;
 }
 
+// The event of a write that has a place in an order or is one atom.
+Event SimDisk::write_event(Node& node) {
+  if (model_.data_order == DataOrder::kEverything) return next_event(kJournalDomain);
+  if (model_.data_order == DataOrder::kAny) return next_event(new_domain());
+  if (node.data_domain == 0) node.data_domain = new_domain();
+  return next_event(node.data_domain);
+}
+
 // The event by which appended bytes come inside the size. It has a place of its own, not in the journal: with delayed
 // allocation the size follows the data, whenever that is written. But it cannot overtake a truncation before it.
 Event SimDisk::extension_event(Node& node) {
@@ -395,7 +403,7 @@ void SimDisk::write(InodeId file, std::uint64_t offset, std::span<const std::spa
   const bool everything_ordered = model_.data_order == DataOrder::kEverything;
 
   Event whole;  // of the whole write, where it is one atom
-  if (model_.write_is_atom) whole = everything_ordered ? next_event(kJournalDomain) : next_event(new_domain());
+  if (model_.write_is_atom) whole = write_event(to);
   Event extension;
   if (extends && !everything_ordered) {
     extension = extension_event(to);
@@ -427,13 +435,10 @@ void SimDisk::write(InodeId file, std::uint64_t offset, std::span<const std::spa
     if (whole.domain != 0) {
       version.tie = whole;
     } else if (everything_ordered) {
-      version.tie = next_event(kJournalDomain);
+      version.tie = write_event(to);
       if (offset > known_size) put_size(to, offset, version.tie);
     } else {
-      if (model_.data_order == DataOrder::kFile) {
-        if (to.data_domain == 0) to.data_domain = new_domain();
-        version.tie = next_event(to.data_domain);
-      }
+      if (model_.data_order == DataOrder::kFile) version.tie = write_event(to);
       if (extends && model_.append_before_size) {
         if (version.tie.domain != 0) {
           requirements_.push_back({extension, version.tie});

@@ -183,6 +183,7 @@ class SimDisk {
   bool journalled() const;  // names, truncations and allocations have their places in one domain
   Event metadata_event();
   Event group_event();  // a change with several effects in one step
+  Event write_event(Node& node);
   Event extension_event(Node& node);
   void make_durable(VersionIndex index);
   void make_metadata_durable();

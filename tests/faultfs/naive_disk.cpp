@@ -89,7 +89,7 @@ void NaiveDisk::write(const NaiveOperation& operation) {
     effect.inode = inode;
     effect.index = index;
     effect.letter = operation.letter;
-    if (model_.data_order == DataOrder::kFile && !model_.write_is_atom) {
+    if (model_.data_order == DataOrder::kFile) {
       for (std::size_t at = effects_.size(); at > 0; --at) {
         const Effect& earlier = effects_[at - 1];
         if (earlier.what == What::kAtom && earlier.inode == inode && earlier.letter != 0) {

@@ -252,6 +252,15 @@ TEST_CASE("a sync makes a new name durable on a journal that it does not write o
   CHECK(all_after_crash(d.disk, {"fresh", "later"}) == States{" -", " "});
 }
 
+TEST_CASE("whole writes keep the order of issue within a file") {
+  PersistenceModel model = preset("posix").value();
+  model.data_order = DataOrder::kFile;
+  model.write_is_atom = true;
+  Disk d(model);
+  for (std::uint64_t at = 0; at < 3; ++at) d.write(at * 1024, 1024, static_cast<char>('1' + at));
+  CHECK(all_after_crash(d.disk) == States{"oooooooo", "11oooooo", "1122oooo", "112233oo"});
+}
+
 TEST_CASE("the simulated file system refuses what a real one would") {
   Disk d("posix");
   CHECK(d.files.open("none", OpenMode::kRead).error().code() == ErrorCode::kNotFound);
