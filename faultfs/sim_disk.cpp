@@ -439,7 +439,7 @@ void SimDisk::write(InodeId file, std::uint64_t offset, std::span<const std::spa
       if (offset > known_size) put_size(to, offset, version.tie);
     } else {
       if (model_.data_order == DataOrder::kFile) version.tie = write_event(to);
-      if (extends && model_.append_before_size) {
+      if (offset > known_size && model_.append_before_size) {
         if (version.tie.domain != 0) {
           requirements_.push_back({extension, version.tie});
         } else {

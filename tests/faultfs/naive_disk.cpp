@@ -115,7 +115,9 @@ void NaiveDisk::write(const NaiveOperation& operation) {
     size = add(grows);
     extended_[inode] = size;
     if (model_.append_before_size || (model_.write_is_atom && ordered)) {
-      for (const std::size_t atom : atoms) effects_[size].needs.insert(atom);
+      for (const std::size_t atom : atoms) {
+        if (model_.write_is_atom || effects_[atom].index >= before) effects_[size].needs.insert(atom);
+      }
     }
     if (model_.write_is_atom && (!ordered || everything)) together(size, atoms.front());
   }

@@ -261,6 +261,12 @@ TEST_CASE("whole writes keep the order of issue within a file") {
   CHECK(all_after_crash(d.disk) == States{"oooooooo", "11oooooo", "1122oooo", "112233oo"});
 }
 
+TEST_CASE("what a growing write overwrites in place is not ordered before the size") {
+  Disk d("ext4-ordered");
+  d.write(7 * 512, 1024, 'n');
+  CHECK(all_after_crash(d.disk) == States{"oooooooo", "ooooooon", "ooooooonn", "oooooooon"});
+}
+
 TEST_CASE("the simulated file system refuses what a real one would") {
   Disk d("posix");
   CHECK(d.files.open("none", OpenMode::kRead).error().code() == ErrorCode::kNotFound);
