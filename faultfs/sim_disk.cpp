@@ -306,38 +306,44 @@ void SimDisk::rename(InodeId from_directory, std::string_view from, InodeId to_d
   const InodeId moved = lookup(from_directory, from);
   const InodeId replaced = lookup(to_directory, to);
   if (moved == replaced) return;
+  // Each step, or the one that there is, survives only if the data does that it is to follow.
+  const bool flushes = model_.rename_flushes_data && replaced != 0 && !is_directory(moved);
+  Event flushed;
+  if (flushes) {
+    flushed = journalled() ? group_event() : next_event(new_domain());
+    order_after_data(flushed, moved);
+  }
+  const auto step = [&] {
+    const Event event = flushes || !model_.rename_is_split ? group_event() : metadata_event();
+    if (flushes && !journalled()) requirements_.push_back({event, flushed});
+    return event;
+  };
   if (model_.rename_is_split) {
-    if (replaced != 0) put_name(node(to_directory), to, 0, metadata_event());
-    put_name(node(to_directory), to, moved, metadata_event());
-    put_name(node(from_directory), from, 0, metadata_event());
+    if (replaced != 0) put_name(node(to_directory), to, 0, step());
+    put_name(node(to_directory), to, moved, step());
+    put_name(node(from_directory), from, 0, step());
     return;
   }
-  const Event event = group_event();
+  const Event event = step();
   put_name(node(to_directory), to, moved, event);
   put_name(node(from_directory), from, 0, event);
-  if (model_.rename_flushes_data && replaced != 0 && !is_directory(moved)) order_rename_after_data(moved, event);
 }
 
-void SimDisk::order_rename_after_data(InodeId file, Event rename) {
-  Node& moved = node(file);
-  for (const auto index : moved.pending) {
-    Version& newest = versions_[moved.atoms[index]];
+// The event survives only if what the file holds now does. A version that has a floor is reached through that: what
+// else has the same floor is older than what the file holds now, or part of it.
+void SimDisk::order_after_data(Event event, InodeId file) {
+  Node& from = node(file);
+  const auto order = [&](Version& newest) {
     if (newest.tie.domain != 0) {
-      requirements_.push_back({rename, newest.tie});
+      requirements_.push_back({event, newest.tie});
     } else if (newest.floor.domain != 0) {
-      requirements_.push_back({rename, newest.floor});
+      requirements_.push_back({event, newest.floor});
     } else {
-      newest.floor = rename;
+      newest.floor = event;
     }
-  }
-  if (moved.size != kNone && !versions_[moved.size].durable) {
-    Version& newest = versions_[moved.size];
-    if (newest.tie.domain != 0) {
-      requirements_.push_back({rename, newest.tie});
-    } else {
-      newest.floor = rename;
-    }
-  }
+  };
+  for (const auto index : from.pending) order(versions_[from.atoms[index]]);
+  if (from.size != kNone && !versions_[from.size].durable) order(versions_[from.size]);
 }
 
 void SimDisk::sync_directory(InodeId directory) {

@@ -195,7 +195,7 @@ class SimDisk {
   void put_size(Node& node, std::uint64_t bytes, Event tie, bool durable = false);
   void put_name(Node& directory, std::string_view name, InodeId target, Event tie, bool durable = false);
   void clean_tail(Node& node, InodeId inode, std::uint64_t size);
-  void order_rename_after_data(InodeId file, Event rename);
+  void order_after_data(Event event, InodeId file);
   const byte* zeros() const { return zeros_.data(); }
 
   // sim_disk_boot.cpp

@@ -267,6 +267,30 @@ TEST_CASE("what a growing write overwrites in place is not ordered before the si
   CHECK(all_after_crash(d.disk) == States{"oooooooo", "ooooooon", "ooooooonn", "oooooooon"});
 }
 
+TEST_CASE("a split rename over a file writes the data out before the first of its steps") {
+  PersistenceModel model = preset("posix").value();
+  model.rename_flushes_data = true;
+  Disk d(model);
+  auto fresh = d.add("fresh", 'x');
+  REQUIRE(write_full(*fresh, 0, as_bytes(std::string(512, 'n'))).has_value());
+  REQUIRE(d.files.rename("fresh", "file").has_value());
+  CHECK(all_after_crash(d.disk, {"file", "fresh"}) == States{"oooooooo x", "oooooooo n", "oooooooo -", "- n", "- -", "n n", "n -"});
+}
+
+TEST_CASE("of two renames that each write the data out, the second may survive alone") {
+  PersistenceModel model = preset("posix").value();
+  model.rename_flushes_data = true;
+  model.rename_is_split = false;
+  Disk d(model);
+  auto moved = d.add("1", 'x');
+  d.add("2", '2');
+  d.add("3", '3');
+  REQUIRE(write_full(*moved, 0, as_bytes(std::string(512, 'n'))).has_value());
+  REQUIRE(d.files.rename("1", "2").has_value());
+  REQUIRE(d.files.rename("2", "3").has_value());
+  CHECK(all_after_crash(d.disk, {"1", "2", "3"}) == States{"x 2 3", "n 2 3", "- n 3", "n - n", "- - n"});
+}
+
 TEST_CASE("the simulated file system refuses what a real one would") {
   Disk d("posix");
   CHECK(d.files.open("none", OpenMode::kRead).error().code() == ErrorCode::kNotFound);
