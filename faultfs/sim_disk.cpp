@@ -46,7 +46,7 @@ void SimDisk::Node::clear() {
   names.clear();
   known = false;
   is_directory = false;
-  tail_clean = false;
+  clean_from = kUnclean;
   size = kNone;
   data_domain = 0;
   size_domain = 0;
@@ -180,7 +180,7 @@ void SimDisk::make_durable(VersionIndex index) {
 const byte* SimDisk::atom(Node& node, InodeId inode, std::uint64_t index) {
   const VersionIndex newest = index < node.atoms.size() ? node.atoms[index] : kNone;
   if (newest > kHole) return versions_[newest].bytes();
-  if (newest == kHole || base_ == nullptr) return zeros();
+  if (newest == kHole || base_ == nullptr || index * model_.atom_bytes >= node.clean_from) return zeros();
   return reinterpret_cast<const byte*>(resolve({ChainKind::kAtom, inode, index}));
 }
 
@@ -235,27 +235,33 @@ void SimDisk::put_name(Node& directory, std::string_view name, InodeId target, E
 
 // Before a booted disk's file grows: bytes that were on the platter beyond the surviving size do not come back.
 void SimDisk::clean_tail(Node& node, InodeId inode, std::uint64_t size) {
-  if (base_ == nullptr || node.tail_clean) return;
-  node.tail_clean = true;
+  if (base_ == nullptr || node.clean_from != Node::kUnclean) return;
+  node.clean_from = size;
   const std::uint64_t boundary = size / model_.atom_bytes;
   const std::size_t kept = size % model_.atom_bytes;
   if (kept != 0) {
-    const byte* const current = atom(node, inode, boundary);
-    if (boundary >= node.atoms.size() || node.atoms[boundary] == kNone) {
-      Version version;
-      version.value = reinterpret_cast<std::uint64_t>(current);
-      version.durable = true;
-      entry(node, boundary, versions_.add(version));
+    Version version;
+    version.value = reinterpret_cast<std::uint64_t>(atom(node, inode, boundary));
+    version.durable = true;
+    if (boundary >= node.atoms.size() || node.atoms[boundary] == kNone) entry(node, boundary, versions_.add(version));
+    VersionIndex oldest = node.atoms[boundary];
+    while (versions_[oldest].below > kHole) oldest = versions_[oldest].below;
+    if (!versions_[oldest].durable && versions_[oldest].below == kNone) {
+      // Written in part, so it was read, and what lies below is known.
+      const bool known = settled_value({ChainKind::kAtom, inode, boundary}, version.value);
+      POWERCUT_ASSERT(known, "what was read has one value");
+      const VersionIndex bottom = versions_.add(version);
+      versions_[oldest].below = bottom;
     }
     for (VersionIndex index = node.atoms[boundary]; index > kHole; index = versions_[index].below) {
-      Version& version = versions_[index];
-      if (!version.owns_bytes) {
+      Version& cleaned = versions_[index];
+      if (!cleaned.owns_bytes) {
         byte* const copy = versions_.new_atom();
-        std::memcpy(copy, version.bytes(), kept);
-        version.value = reinterpret_cast<std::uint64_t>(copy);
-        version.owns_bytes = true;
+        std::memcpy(copy, cleaned.bytes(), kept);
+        cleaned.value = reinterpret_cast<std::uint64_t>(copy);
+        cleaned.owns_bytes = true;
       }
-      std::memset(reinterpret_cast<byte*>(version.value) + kept, 0, model_.atom_bytes - kept);
+      std::memset(reinterpret_cast<byte*>(cleaned.value) + kept, 0, model_.atom_bytes - kept);
     }
   }
   std::size_t atoms_below = 0;
@@ -482,9 +488,10 @@ void SimDisk::resize(InodeId file, std::uint64_t bytes) {
     ++index;
   }
   for (; index < divide_up(before, model_.atom_bytes); ++index) {
-    if (!has_content(file, index)) continue;
+    if (!model_.unwritten_garbage && !has_content(file, index)) continue;
     Version version;
     version.value = reinterpret_cast<std::uint64_t>(zeros());
+    version.hole = true;
     version.tie = event;
     put_atom(changed, index, version);
   }

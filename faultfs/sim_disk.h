@@ -117,10 +117,11 @@ class SimDisk {
   };
 
   struct Node {
+    static constexpr std::uint64_t kUnclean = ~std::uint64_t{0};
     bool known = false;  // something here differs from, or was resolved of, the disk below
     bool is_directory = false;
-    bool tail_clean = false;  // on a booted disk: what lies beyond the surviving size was cleared
     VersionIndex size = kNone;
+    std::uint64_t clean_from = kUnclean;  // a booted disk's size when it first grew: nothing beyond it comes back
     std::uint32_t data_domain = 0;
     std::uint32_t size_domain = 0;
     Event resized;                       // the last truncation or allocation in the journal
@@ -147,15 +148,17 @@ class SimDisk {
   struct Cut {
     std::uint32_t lo = 0;
     std::uint32_t hi = 0;
+    std::uint32_t durable = 0;  // lo before anything was asked
   };
 
   // A value that a chain may have after the crash. It has it if every newer version is out and one of the versions
   // first..last, which have equal values, is in.
   struct Candidate {
     std::uint64_t value = 0;
-    const Version* version = nullptr;  // null: nothing was ever written, or garbage
+    const Version* version = nullptr;  // null: nothing was ever written. Of garbage: the hole that is in; null if none need be
     std::uint32_t level = 0;           // whose version it is: 0 for the disk just below
     bool garbage = false;
+    std::uint32_t lost = 0;  // so many candidates, the newest, are out
   };
   struct CandidateGroup {
     std::uint32_t first = 0;
@@ -205,7 +208,9 @@ class SimDisk {
   void collect(const ChainId& chain, std::vector<Candidate>& out) const;
   void group(ChainKind kind);
   bool may_be_garbage(const ChainId& chain, std::uint32_t level) const;
-  std::uint64_t durable_size(InodeId file) const;
+  bool exposed(const ChainId& chain, std::uint32_t level, const Version& hole) const;
+  bool durable(std::uint32_t level, const Version& version) const;
+  std::uint64_t durable_size(std::uint32_t level, InodeId file) const;
   bool feasible(std::uint32_t level, const Version& version) const;
   bool forced(std::uint32_t level, const Version& version) const;
   void mark_in(std::uint32_t level, const Event& event);
@@ -224,12 +229,13 @@ class SimDisk {
   std::vector<Node> nodes_;  // by inode
   std::vector<InodeId> known_;
   InodeId last_inode_ = 0;
-  std::vector<Domain> domains_;            // [0] unused; [1] the journal, or everything
-  std::vector<Requirement> requirements_;  // between this disk's events
-  std::uint32_t depth_ = 0;                // disks below
-  std::vector<std::vector<Cut>> cuts_;     // of the disks below, nearest first; depth_ of them are in use
-  std::vector<Candidate> candidates_;      // scratch of resolve()
-  std::vector<CandidateGroup> groups_;     // scratch of resolve()
+  std::vector<Domain> domains_;             // [0] unused; [1] the journal, or everything
+  std::vector<Requirement> requirements_;   // between this disk's events
+  std::uint32_t depth_ = 0;                 // disks below
+  std::vector<std::vector<Cut>> cuts_;      // of the disks below, nearest first; depth_ of them are in use
+  std::vector<Candidate> candidates_;       // scratch of resolve()
+  mutable std::vector<Candidate> garbage_;  // scratch of collect()
+  std::vector<CandidateGroup> groups_;      // scratch of resolve()
   std::vector<byte> zeros_;
 };
 

@@ -291,6 +291,105 @@ TEST_CASE("of two renames that each write the data out, the second may survive a
   CHECK(all_after_crash(d.disk, {"1", "2", "3"}) == States{"x 2 3", "n 2 3", "- n 3", "n - n", "- - n"});
 }
 
+TEST_CASE("a lost write may leave garbage, whatever survived of the older ones") {
+  PersistenceModel model = preset("posix").value();
+  model.data_order = DataOrder::kFile;
+  model.in_flight_garbage = true;
+  Disk d(model);
+  REQUIRE(d.file->resize(1024).has_value());
+  REQUIRE(d.file->sync(SyncKind::kFull).has_value());
+  d.write(0, 512, '1');
+  d.write(512, 512, '2');
+  d.write(0, 512, '3');
+  CHECK(all_after_crash(d.disk) == States{"oo", "?o", "o?", "??", "1o", "1?", "12", "?2", "32"});
+}
+
+TEST_CASE("an atom that a truncation cuts off is not one that is being written") {
+  PersistenceModel model = preset("posix").value();
+  model.in_flight_garbage = true;
+  Disk d(model);
+  REQUIRE(d.file->resize(4 * 512).has_value());
+  CHECK(all_after_crash(d.disk) == States{"oooooooo", "oooo"});
+}
+
+TEST_CASE("what was cut off is garbage or zeros when it comes inside the size again, until that is durable") {
+  Disk d("posix");
+  REQUIRE(d.file->resize(6 * 512).has_value());
+  REQUIRE(d.file->sync(SyncKind::kFull).has_value());
+  REQUIRE(d.file->resize(7 * 512).has_value());
+  CHECK(all_after_crash(d.disk) == States{"oooooo", "oooooo.", "oooooo?"});
+  REQUIRE(d.file->sync(SyncKind::kFull).has_value());
+  CHECK(all_after_crash(d.disk) == States{"oooooo."});
+  REQUIRE(d.file->resize(6 * 512).has_value());
+  REQUIRE(d.file->resize(7 * 512).has_value());
+  CHECK(all_after_crash(d.disk) == States{"oooooo.", "oooooo", "oooooo?"});
+}
+
+TEST_CASE("a rename that wrote the data out and is durable leaves no garbage") {
+  PersistenceModel model = preset("posix").value();
+  model.rename_flushes_data = true;
+  model.rename_is_split = false;
+  Disk d(model);
+  auto fresh = d.add("fresh", 'x');
+  REQUIRE(fresh->resize(1024).has_value());
+  REQUIRE(d.files.rename("fresh", "file").has_value());
+  REQUIRE(d.files.sync_directory("").has_value());
+  CHECK(all_after_crash(d.disk) == States{"x."});
+}
+
+TEST_CASE("a file that was never written and grows after a crash reads as zeros, and is zeros once synced") {
+  Disk d("posix");
+  auto empty = d.add("empty", 'x');
+  REQUIRE(empty->resize(0).has_value());
+  REQUIRE(empty->sync(SyncKind::kFull).has_value());
+  REQUIRE(d.files.open("new", OpenMode::kCreate).has_value());
+  REQUIRE(d.files.sync_directory("").has_value());
+  RecordedChoices none({});
+  SimDisk booted;
+  booted.boot(d.disk, none);
+  SimFileSystem files(booted);
+  for (const std::string name : {"empty", "new"}) {
+    auto file = std::move(files.open(name, OpenMode::kReadWrite)).value();
+    REQUIRE(file->resize(512).has_value());
+    CHECK(contents(booted, name) == ".");
+    CHECK(all_after_crash(booted, {name}) == States{"", ".", "?"});
+    REQUIRE(file->sync(SyncKind::kFull).has_value());
+    CHECK(all_after_crash(booted, {name}) == States{"."});
+  }
+}
+
+TEST_CASE("what lay beyond the surviving size does not come back under a lost write of the same atom") {
+  PersistenceModel model = preset("posix").value();
+  model.data_order = DataOrder::kFile;
+  Disk d(model);
+  REQUIRE(d.file->resize(768).has_value());
+  REQUIRE(d.file->sync(SyncKind::kFull).has_value());
+  d.write(768, 256, 't');
+  d.write(0, 512, 'n');
+  RecordedChoices write_kept_size_lost({0, 1});
+  SimDisk booted;
+  booted.boot(d.disk, write_kept_size_lost);
+  SimFileSystem files(booted);
+  auto file = std::move(files.open("file", OpenMode::kReadWrite)).value();
+  std::vector<byte> sector(512);
+  REQUIRE(file->read(0, sector).value() == 512);
+  REQUIRE(sector[0] == byte{'n'});
+  REQUIRE(write_full(*file, 512, as_bytes("w")).has_value());
+  REQUIRE(file->size().value() == 768);
+  REQUIRE(file->resize(1024).has_value());
+  EveryChoice choices;
+  do {
+    choices.rewind();
+    SimDisk again;
+    again.boot(booted, choices);
+    SimFileSystem files_again(again);
+    auto opened = std::move(files_again.open("file", OpenMode::kRead)).value();
+    if (opened->size().value() != 1024) continue;
+    REQUIRE(opened->read(512, sector).value() == 512);
+    CHECK(sector[511] == byte{0});
+  } while (choices.advance());
+}
+
 TEST_CASE("the simulated file system refuses what a real one would") {
   Disk d("posix");
   CHECK(d.files.open("none", OpenMode::kRead).error().code() == ErrorCode::kNotFound);
