@@ -358,6 +358,22 @@ TEST_CASE("a file that was never written and grows after a crash reads as zeros,
   }
 }
 
+TEST_CASE("what comes inside a size that an answer about something else made known may be garbage") {
+  PersistenceModel model = preset("posix").value();
+  model.metadata_order = MetadataOrder::kJournal;
+  Disk d(model);
+  REQUIRE(d.file->resize(0).has_value());
+  REQUIRE(d.files.open("later", OpenMode::kCreate).has_value());
+  RecordedChoices later_is_there({0});
+  SimDisk booted;
+  booted.boot(d.disk, later_is_there);
+  SimFileSystem files(booted);
+  REQUIRE(files.exists("later").value());
+  auto file = std::move(files.open("file", OpenMode::kReadWrite)).value();
+  REQUIRE(write_full(*file, 0, as_bytes(std::string(512, 'n'))).has_value());
+  CHECK(all_after_crash(booted) == States{"", ".", "?", "n"});
+}
+
 TEST_CASE("what lay beyond the surviving size does not come back under a lost write of the same atom") {
   PersistenceModel model = preset("posix").value();
   model.data_order = DataOrder::kFile;
