@@ -38,38 +38,36 @@ double add_bits(double a, double b) {
   return high + std::log2(1 + std::exp2(std::min(a, b) - high));
 }
 
-class CaseExploration {
+// One round of one case.
+class CaseRound {
  public:
-  CaseExploration(const ExplorationPlan& plan, const ExplorationProgress& before, Clock::time_point until, CaseReport& report)
+  CaseRound(const ExplorationPlan& plan, const ExplorationProgress& before, Clock::time_point until, CaseReport& report)
       : plan_(plan), progress_(before), until_(until), report_(report) {}
 
-  // The rounds of one case. Tells how the last one ended.
+  // Tells how it ended.
   Result<ExplorationReport::Ended> run(ExplorationReport& all, const std::atomic<bool>& stop,
                                        const std::function<void(const ExplorationProgress&)>& tell) {
     using Ended = ExplorationReport::Ended;
-    const std::uint32_t most_nested = std::min(report_.explored.setting.nested, Checker::kMostNested);
-    for (std::uint32_t nested = 0; nested <= most_nested; ++nested) {
-      POWERCUT_TRY(const SharedMemory memory, SharedMemory::make(sizeof(Round)));
-      Round& round = *new (memory.get()) Round;
-      POWERCUT_TRY(const WorkReport work, run_round(nested, round, stop, tell));
-      collect(round, work);
-      all.figures.add(work.figures);
-      if (round.points != kUnknown && round.points > kMostPoints) {
-        return Error(ErrorCode::kInvalidArgument, "the case has " + std::to_string(round.points) + " crash points, more than " +
-                                                      std::to_string(kMostPoints) + ": give it fewer steps");
-      }
-      if (work.failing_item && !work.interrupted) {
-        all.failing_point = round.power_on_failure && *work.failing_item >= round.points
-                                ? kNoCrash
-                                : static_cast<std::uint32_t>(*work.failing_item);
-        all.failing_nested = nested;
-        all.worker_death = work.worker_death;
-        return Ended::kViolation;
-      }
-      if (stop.load()) return Ended::kInterrupted;
-      if (work.interrupted || round.budget_spent) return Ended::kBudget;
+    const std::uint32_t nested = progress_.nested;
+    POWERCUT_TRY(const SharedMemory memory, SharedMemory::make(sizeof(Round)));
+    Round& round = *new (memory.get()) Round;
+    POWERCUT_TRY(const WorkReport work, run_round(nested, round, stop, tell));
+    collect(round, work);
+    all.figures.add(work.figures);
+    if (round.points != kUnknown && round.points > kMostPoints) {
+      return Error(ErrorCode::kInvalidArgument, "the case has " + std::to_string(round.points) + " crash points, more than " +
+                                                    std::to_string(kMostPoints) + ": give it fewer steps");
     }
-    report_.complete = true;
+    if (work.failing_item && !work.interrupted) {
+      const bool powered_on = round.power_on_failure && *work.failing_item >= round.points;
+      all.failing_point = powered_on ? kNoCrash : static_cast<std::uint32_t>(*work.failing_item);
+      all.failing_nested = nested;
+      all.worker_death = work.worker_death;
+      return Ended::kViolation;
+    }
+    if (stop.load()) return Ended::kInterrupted;
+    if (work.interrupted || round.budget_spent) return Ended::kBudget;
+    ++report_.rounds;
     return Ended::kDone;
   }
 
@@ -117,7 +115,6 @@ class CaseExploration {
     WorkPlan work;
     work.jobs = plan_.jobs;
     const std::uint64_t recoveries_before = progress_.recoveries;
-    progress_.nested = nested;
     auto done = run_workers(work, body, stop, [&](const WorkFigures& figures) {
       if (round.points != kUnknown) progress_.points = static_cast<std::uint32_t>(round.points);
       progress_.points_done = static_cast<std::uint32_t>(figures.items);
@@ -138,6 +135,7 @@ class CaseExploration {
     report_.figures.distinct_outcomes = work.figures.distinct_outcomes;
     report_.points = round.points == kUnknown ? 0 : static_cast<std::uint32_t>(round.points);
     report_.points_done = report_.points_same = 0;
+    report_.largest_bits = 0;
     report_.states = 0;
     report_.total_bits = -1;
     report_.coverage = report_.nested_coverage = Coverage{};
@@ -165,29 +163,36 @@ class CaseExploration {
 
 }  // namespace
 
-Result<ExplorationReport> explore_cases(const CaseSource& cases, const ExplorationPlan& plan, const std::atomic<bool>& stop,
+Result<ExplorationReport> explore_cases(const std::vector<Case>& cases, const ExplorationPlan& plan, const std::atomic<bool>& stop,
                                         const std::function<void(const ExplorationProgress&)>& progress) {
   using Ended = ExplorationReport::Ended;
   const auto began = Clock::now();
-  const double forever = 1e9;
-  const auto until =
-      began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(plan.most_time.count(), forever)));
+  constexpr double kForever = 1e9;
+  const auto until = began + std::chrono::duration_cast<Clock::duration>(
+                                 std::chrono::duration<double>(std::min(plan.most_time.count(), kForever)));
   ExplorationReport report;
-  for (std::size_t number = 0; report.ended == Ended::kDone; ++number) {
-    auto next = cases(number);
-    if (!next) break;
+  std::uint32_t most_nested = 0;
+  for (const Case& one : cases) {
     report.cases.push_back({});
-    report.cases.back().explored = std::move(*next);
-    ExplorationProgress before;
-    before.case_number = number;
-    before.recoveries = report.figures.count.recoveries;
-    const auto tell = [&](ExplorationProgress now) {
-      now.seconds = std::chrono::duration<double>(Clock::now() - began).count();
-      if (progress) progress(now);
-    };
-    CaseExploration exploration(plan, before, until, report.cases.back());
-    POWERCUT_TRY(report.ended, exploration.run(report, stop, tell));
-    if (report.ended == Ended::kDone && Clock::now() >= until) report.ended = Ended::kBudget;
+    report.cases.back().explored = one;
+    most_nested = std::max(most_nested, std::min(one.setting.nested, Checker::kMostNested));
+  }
+  for (std::uint32_t nested = 0; nested <= most_nested; ++nested) {
+    for (std::size_t number = 0; number < cases.size() && report.ended == Ended::kDone; ++number) {
+      if (nested > cases[number].setting.nested) continue;
+      report.failing_case = number;
+      ExplorationProgress before;
+      before.case_number = number;
+      before.nested = nested;
+      before.recoveries = report.figures.count.recoveries;
+      const auto tell = [&](ExplorationProgress now) {
+        now.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+        if (progress) progress(now);
+      };
+      CaseRound round(plan, before, until, report.cases[number]);
+      POWERCUT_TRY(report.ended, round.run(report, stop, tell));
+      if (report.ended == Ended::kDone && Clock::now() >= until) report.ended = Ended::kBudget;
+    }
   }
   report.figures.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
   return report;

@@ -1,7 +1,8 @@
-// Explores one case after the other, the crash points of each spread over processes.
+// Explores cases, the crash points of each spread over processes.
 //
-// A case is explored in rounds: with no further crash first, then with one, and so on, so that the simplest failure is
-// found first. The failure that is reported is that of the lowest case, round and crash point, whatever the number of jobs.
+// It goes in rounds: all cases with no further crash first, then all with one, and so on, so that the simplest failure is
+// found first, and cheaply. The failure that is reported is that of the lowest round, case and crash point, whatever the
+// number of jobs.
 #pragma once
 
 #include "properties/explore.h"
@@ -29,7 +30,7 @@ struct ExplorationPlan {
 struct CaseReport {
   Case explored;
   std::uint32_t points = 0;       // crash points of the case; 0 if its timeline was not run to the end
-  std::uint32_t points_done = 0;  // of these, with all further crashes asked for
+  std::uint32_t points_done = 0;  // of these, in the last round that was begun
   std::uint32_t points_same = 0;  // nothing had changed since the one before
   double largest_bits = 0;        // log2 of the crash states of the crash point that has most
   double total_bits = 0;          // of all crash points that are done
@@ -37,14 +38,15 @@ struct CaseReport {
   std::uint64_t states = 0;       // booted from the timeline, in the last round
   Coverage coverage;              // of what survives a crash
   Coverage nested_coverage;       // of what survives further ones
-  bool complete = false;          // every crash point is done, in every round
+  std::uint32_t rounds = 0;       // that are done at every crash point
 };
 
 struct ExplorationReport {
   enum class Ended : unsigned char { kDone, kViolation, kBudget, kInterrupted };
   Ended ended = Ended::kDone;
-  std::vector<CaseReport> cases;  // the last of them failed, if one did
+  std::vector<CaseReport> cases;
   WorkFigures figures;
+  std::size_t failing_case = 0;
   std::uint32_t failing_point = 0;   // kNoCrash: with the power on
   std::uint32_t failing_nested = 0;  // further crashes of the round that failed
   std::string worker_death;          // see WorkReport
@@ -61,11 +63,8 @@ struct ExplorationProgress {
   double seconds = 0;
 };
 
-// Case number n; nothing when there is none.
-using CaseSource = std::function<std::optional<Case>(std::size_t number)>;
-
 // kInvalidArgument if the engine refuses a case's options, or a case has more crash points than can be told apart.
-Result<ExplorationReport> explore_cases(const CaseSource& cases, const ExplorationPlan& plan, const std::atomic<bool>& stop,
+Result<ExplorationReport> explore_cases(const std::vector<Case>& cases, const ExplorationPlan& plan, const std::atomic<bool>& stop,
                                         const std::function<void(const ExplorationProgress&)>& progress);
 
 // The failure that an exploration found, made simple: fewer steps first, each candidate explored; then fewer picks. The same

@@ -44,10 +44,12 @@ std::string text_of(const Coverage& coverage) {
   return text + (text.empty() ? "sampled" : ", then sampled");
 }
 
+bool complete(const CaseReport& report) { return report.rounds > report.explored.setting.nested; }
+
 std::string text_of(const CaseReport& report) {
   std::string text = text_of(report.coverage);
   if (report.nested_coverage != report.coverage) text += "; further crashes: " + text_of(report.nested_coverage);
-  if (!report.complete) text = "not finished; so far " + text;
+  if (!complete(report)) text = "not finished; so far " + text;
   return text;
 }
 
@@ -78,7 +80,7 @@ class ExploreCommand {
 
     auto report = [&] {
       ProgressLine progress;
-      return explore_cases([this](std::size_t number) { return case_number(number); }, plan_, invocation_.interrupted,
+      return explore_cases(cases_, plan_, invocation_.interrupted,
                            [&](const ExplorationProgress& now) { progress.show(progress_text(now)); });
     }();
     if (report.has_error()) return fail(report.error());
@@ -121,34 +123,33 @@ class ExploreCommand {
     if (values_.count("case") > 0) {
       POWERCUT_TRY(given_, properties::read_case_file(values_["case"].as<std::string>(), invocation_.engines));
       given_->failure = {};
-      count_ = 1;
+      cases_ = {*given_};
       return success();
     }
     POWERCUT_TRY(properties::CampaignPlan plan, campaign_plan(invocation_, values_));
     plan.steps.least = plan.steps.most;
-    POWERCUT_TRY(Campaign campaign, Campaign::make(std::move(plan)));
-    campaign_.emplace(std::move(campaign));
-    first_seed_ = values_["seed"].as<std::uint64_t>();
-    POWERCUT_TRY(count_, number("seeds", 1'000'000));
-    plan_.limits.seed = first_seed_;
+    POWERCUT_TRY(const Campaign campaign, Campaign::make(std::move(plan)));
+    const auto first_seed = values_["seed"].as<std::uint64_t>();
+    POWERCUT_TRY(const std::uint64_t seeds, number("seeds", 1'000'000));
+    for (std::uint64_t at = 0; at < seeds; ++at) cases_.push_back(campaign.case_of(first_seed + at));
     return success();
   }
 
-  std::optional<Case> case_number(std::size_t number) const {
-    if (number >= count_) return std::nullopt;
-    return given_ ? *given_ : campaign_->case_of(first_seed_ + number);
-  }
-
-  std::string progress_text(const ExplorationProgress& now) const {
+  // The time left is that of the round: how much more the next one takes is not known.
+  std::string progress_text(const ExplorationProgress& now) {
+    if (now.nested != round_) {
+      round_ = now.nested;
+      round_began_ = now.seconds;
+    }
     std::string text;
-    if (count_ > 1) text = fmt::format("case {} of {} · ", now.case_number + 1, count_);
+    if (cases_.size() > 1) text = fmt::format("case {} of {} · ", now.case_number + 1, cases_.size());
     text += now.points == 0 ? fmt::format("{} crash points", now.points_done)
                             : fmt::format("{} of {} crash points", now.points_done, now.points);
-    text += fmt::format(" · {} further · {} recoveries · {} states", counted(now.nested, "crash"), grouped(now.recoveries),
+    text += fmt::format(" · {} · {} recoveries · {} states", counted(now.nested, "further crash"), grouped(now.recoveries),
                         power_of_two(std::max(0.0, now.total_bits)));
     const double of_case = now.points == 0 ? 0 : static_cast<double>(now.points_done) / now.points;
-    const double done = (static_cast<double>(now.case_number) + of_case) / static_cast<double>(count_);
-    double left = done > 0 ? now.seconds / done - now.seconds : 0;
+    const double done = (static_cast<double>(now.case_number) + of_case) / static_cast<double>(cases_.size());
+    double left = done > 0 ? (now.seconds - round_began_) * (1 / done - 1) : 0;
     if (values_.count("time") > 0) {
       const double until = plan_.most_time.count() - now.seconds;
       left = done > 0 ? std::min(left, until) : until;
@@ -160,11 +161,11 @@ class ExploreCommand {
   }
 
   void print_heading() const {
-    const Case first = *case_number(0);
+    const Case& first = cases_.front();
     std::string defects;
     for (const auto& defect : first.setting.defects) defects.append(defects.empty() ? ", with the defect " : ", ").append(defect);
     fmt::print("{}{} · model {}, atom {} · {}, {} · {}\n\n", first.setting.kind->name(), defects, first.setting.model.name,
-               atom_text(first.setting.model), counted(count_, "case"),
+               atom_text(first.setting.model), counted(cases_.size(), "case"),
                first.setting.nested == 0 ? "one crash each" : fmt::format("a crash and up to {} more", first.setting.nested),
                counted(plan_.jobs, "job"));
     std::fflush(stdout);
@@ -178,7 +179,7 @@ class ExploreCommand {
   }
 
   Result<Finding> find(const ExplorationReport& report) {
-    const Case& explored = report.cases.back().explored;
+    const Case& explored = report.cases[report.failing_case].explored;
     Finding finding;
     finding.seed = explored.seed;
     finding.replay = explore_command_of(explored);
@@ -199,7 +200,8 @@ class ExploreCommand {
   // Of all cases together.
   static CaseReport sum(const ExplorationReport& report) {
     CaseReport all;
-    all.complete = true;
+    all.explored.setting.nested = report.cases.front().explored.setting.nested;
+    all.rounds = all.explored.setting.nested + 1;
     double states = 0;
     for (const CaseReport& one : report.cases) {
       all.points += one.points;
@@ -211,7 +213,7 @@ class ExploreCommand {
       all.states += one.states;
       all.coverage.add(one.coverage);
       all.nested_coverage.add(one.nested_coverage);
-      all.complete = all.complete && one.complete;
+      all.rounds = std::min(all.rounds, one.rounds);
     }
     for (const CaseReport& one : report.cases) states += std::exp2(one.total_bits - all.total_bits);
     if (states > 0) all.total_bits += std::log2(states);
@@ -225,7 +227,7 @@ class ExploreCommand {
       fmt::print(
           "{:>6}  {:<11} {:>5}  {:>13}  {:>12}  {:>12}  {:>11}  {:>8}  {}\n", one.explored.seed,
           one.explored.setting.workload->name(), one.explored.steps.size() - 1,
-          one.complete ? grouped(one.points) : grouped(one.points_done) + " of " + (one.points > 0 ? grouped(one.points) : "?"),
+          complete(one) ? grouped(one.points) : grouped(one.points_done) + " of " + (one.points > 0 ? grouped(one.points) : "?"),
           power_of_two(one.largest_bits), power_of_two(one.total_bits), grouped(one.figures.count.recoveries),
           grouped(one.figures.distinct_outcomes), text_of(one));
     }
@@ -285,7 +287,7 @@ class ExploreCommand {
       json["distinct_outcomes"] = one.figures.distinct_outcomes;
       json["first_crash"] = json_of(one.coverage);
       json["further_crashes"] = json_of(one.nested_coverage);
-      json["complete"] = one.complete;
+      json["complete"] = complete(one);
       document["cases"].push_back(std::move(json));
     }
     document["recoveries"] = report.figures.count.recoveries;
@@ -301,10 +303,10 @@ class ExploreCommand {
   const po::variables_map& values_;
   bool json_ = false;
   ExplorationPlan plan_;
-  std::optional<Campaign> campaign_;
   std::optional<Case> given_;
-  std::uint64_t first_seed_ = 1;
-  std::uint64_t count_ = 1;
+  std::vector<Case> cases_;
+  std::uint32_t round_ = 0;
+  double round_began_ = 0;
   std::string output_;
 };
 
