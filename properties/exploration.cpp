@@ -16,7 +16,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kMostPoints = 1U << 16U;
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kSimplifyRecoveries = 400'000;
+// What making a failure simple may cost: in all, and at a crash point of a candidate.
+constexpr std::uint64_t kSimplifyRecoveries = 100'000;
+constexpr std::uint64_t kSimplifyAtPoint = 2'000;
 
 // What workers tell of a round, in memory that all processes share. Each point is written by the one worker that claimed it.
 struct Round {
@@ -212,6 +214,7 @@ std::optional<Case> simplest_case(const Case& explored, const ExplorePlan& limit
   const Finder finder = [&](const Steps& steps, const Failure& known, std::uint64_t& recoveries_left) {
     ExplorePlan plan = limits;
     plan.only = known.violation.oracle;
+    plan.most_at_point = std::min(plan.most_at_point, kSimplifyAtPoint);
     const std::uint64_t until = explorer.recoveries() + recoveries_left;
     auto found = explorer.explore(
         steps, plan, nullptr, nullptr, [&](std::uint64_t recoveries) { return recoveries >= until; }, nullptr);
