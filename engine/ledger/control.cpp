@@ -1,5 +1,6 @@
 #include "engine/ledger/control.h"
 
+#include "engine/ledger/final_sync.h"
 #include "faultfs/hash.h"
 
 #include <array>
@@ -65,6 +66,7 @@ Result<bool> Control::read() {
                                           std::to_string(kFormatVersion) + " with a matching checksum");
   }
   record_ = *newest;
+  name_is_durable_ = record_.sequence > 0;
   return true;
 }
 
@@ -76,6 +78,7 @@ Result<void> Control::create() {
   if (!defects_.control_unsynced_rename) POWERCUT_TRYV(file_->sync(SyncKind::kFull));
   POWERCUT_TRYV(files_.rename(path(kControlTemporaryName), path(kControlName)));
   POWERCUT_TRYV(files_.sync_directory(directory_));
+  name_is_durable_ = true;
   POWERCUT_TRY(file_, files_.open(path(kControlName), OpenMode::kReadWrite));
   return success();
 }
@@ -88,6 +91,9 @@ Result<void> Control::checkpointed(Lsn checkpoint, Lsn redo) {
 }
 
 Result<void> Control::next_epoch() {
+  // Whoever made the file may have died before its name was durable.
+  if (!name_is_durable_) POWERCUT_TRYV(final_sync_directory(files_, directory_));
+  name_is_durable_ = true;
   ControlRecord next = record_;
   ++next.epoch;
   return write(next);
@@ -102,7 +108,7 @@ Result<void> Control::write(ControlRecord next) {
     offset = 0;
   }
   POWERCUT_TRYV(write_full(*file_, offset, slot));
-  POWERCUT_TRYV(file_->sync(SyncKind::kData));
+  POWERCUT_TRYV(final_sync(*file_, SyncKind::kData));
   record_ = next;
   return success();
 }

@@ -56,6 +56,7 @@ class Control {
   const Defects& defects_;
   std::unique_ptr<faultfs::File> file_;
   ControlRecord record_;
+  bool name_is_durable_ = false;
 };
 
 }  // namespace powercut::ledger

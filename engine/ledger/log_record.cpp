@@ -223,26 +223,35 @@ Result<void> restore_image(const PageImage& image, Page& page) {
   return success();
 }
 
-Result<void> apply_row_change(const RowChange& change, Page& page) {
+Result<void> check_row_change(const RowChange& change, const Page& page) {
   const auto cannot = [&](std::string_view why) {
-    return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the logged " +
+    return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the " +
                                           std::string(to_string(change.action)) + " in slot " + std::to_string(change.slot) + ": " +
                                           std::string(why));
   };
   if (page.type() != PageType::kLeaf) return cannot("it is not a leaf");
+  if (change.key.size() > kMostKeyBytes || change.key.size() + change.after.size() > kMostCellBytes)
+    return cannot("it is too long");
   if (change.action == RowAction::kInsert) {
     if (change.slot > page.count()) return cannot("it has too few slots");
+    if (change.slot > 0 && page.key(change.slot - 1U) >= change.key) return cannot("the key before it is not smaller");
+    if (change.slot < page.count() && page.key(change.slot) <= change.key) return cannot("the key after it is not greater");
     if (Page::cell_bytes(change.key, change.after) > page.free_bytes()) return cannot("it is full");
-    page.insert(change.slot, change.key, change.after);
     return success();
   }
   if (change.slot >= page.count()) return cannot("it has too few slots");
-  if (change.action == RowAction::kDelete) {
-    page.erase(change.slot);
-    return success();
+  if (page.key(change.slot) != change.key) return cannot("another key is there");
+  if (change.action == RowAction::kUpdate && change.after.size() > page.free_bytes() + page.value(change.slot).size()) {
+    return cannot("it is full");
   }
-  if (change.after.size() > page.free_bytes() + page.value(change.slot).size()) return cannot("it is full");
-  page.replace(change.slot, change.after);
+  return success();
+}
+
+Result<void> apply_row_change(const RowChange& change, Page& page) {
+  POWERCUT_TRYV(check_row_change(change, page));
+  if (change.action == RowAction::kInsert) page.insert(change.slot, change.key, change.after);
+  if (change.action == RowAction::kDelete) page.erase(change.slot);
+  if (change.action == RowAction::kUpdate) page.replace(change.slot, change.after);
   return success();
 }
 

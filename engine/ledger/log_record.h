@@ -108,6 +108,8 @@ Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& ch
 
 // Makes the page what the image says. kCorrupt when that is not a page.
 Result<void> restore_image(const PageImage& image, Page& page);
+// Whether a page can take a row change; kCorrupt, with why, if not.
+Result<void> check_row_change(const RowChange& change, const Page& page);
 // Does a row change to its page. kCorrupt when the page cannot take it.
 Result<void> apply_row_change(const RowChange& change, Page& page);
 
