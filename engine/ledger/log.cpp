@@ -55,7 +55,7 @@ Result<Lsn> Log::append(std::string& record, Reserve* reserve) {
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place);
+       control_.record().database_id, place, memory_.buffer.size());
   memory_.buffer += record;
   offset_ += record.size();
   reserved_ -= of_reserve;
@@ -174,7 +174,7 @@ Result<void> Log::next_segment() {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, end());
+         control_.record().epoch, control_.record().database_id, end(), memory_.buffer.size());
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }

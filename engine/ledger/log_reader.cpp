@@ -157,6 +157,60 @@ Error LogReader::newer_than_control(const LogRecord& record) const {
                                    std::to_string(kControlSlotBytes - whole) + " is damaged"};
 }
 
+// The bytes of a segment from an offset on; none if it does not exist.
+Result<std::vector<byte>> LogReader::rest_of_segment(std::uint64_t segment, std::size_t offset) {
+  std::vector<byte> bytes;
+  auto opened = files_.open(directory_ + "/" + segment_name(segment), faultfs::OpenMode::kRead);
+  if (opened.has_error()) {
+    if (opened.error().code() == ErrorCode::kNotFound) return bytes;
+    return opened.error();
+  }
+  bytes.resize(control_.segment_bytes - offset);
+  POWERCUT_TRY(const std::size_t got, read_full(*opened.value(), offset, bytes));
+  bytes.resize(got);
+  return bytes;
+}
+
+Result<void> LogReader::check_end() {
+  const std::uint64_t segment_bytes = control_.segment_bytes;
+  std::uint64_t segment = raw(position_) / segment_bytes;
+  std::size_t offset = raw(position_) % segment_bytes;
+  if (offset == 0) offset = kSegmentHeaderBytes;
+  if (offset + kRecordHeaderBytes > segment_bytes) {
+    ++segment;
+    offset = kSegmentHeaderBytes;
+  }
+  if (segment_ == segment) {
+    // Most logs end before bytes that were never written.
+    POWERCUT_TRY(const bool there, ensure(offset, offset + kRecordHeaderBytes));
+    const auto next = std::span(buffer_).subspan(offset, kRecordHeaderBytes);
+    if (there && std::all_of(next.begin(), next.end(), [](byte b) { return b == byte{}; })) return success();
+  }
+  POWERCUT_TRYV(look_for_later_record(segment, offset, segment_ == segment ? 0 : kMostNotDurable));
+  // A segment is durable to its end, and the next by its header, before a record is written to the next.
+  return look_for_later_record(segment + 1, kSegmentHeaderBytes, kMostNotDurable);
+}
+
+// kCorrupt if a whole record lies at an offset of a segment or behind it that was appended when the place `offset` had been
+// durable, or at all if `slack` is so large.
+Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t offset, std::uint32_t slack) {
+  POWERCUT_TRY(const std::vector<byte> rest, rest_of_segment(segment, offset));
+  for (std::size_t at = 0; at + kRecordHeaderBytes <= rest.size(); ++at) {
+    const auto bytes = std::span(rest).subspan(at);
+    const auto type = static_cast<RecordType>(bytes[12]);
+    if (type < RecordType::kPad || type > RecordType::kCheckpointEnd) continue;
+    const RecordHeader header = decode_header(bytes);
+    if (header.length < kRecordHeaderBytes || header.length > bytes.size() || header.epoch > control_.epoch) continue;
+    if (header.not_durable >= at + slack) continue;
+    const Lsn place = static_cast<Lsn>(segment * control_.segment_bytes + offset + at);
+    if (header.crc != record_checksum(bytes.first(header.length), control_.database_id, place)) continue;
+    return Error(ErrorCode::kCorrupt, directory_ + ": the log ends at LSN " + std::to_string(raw(position_)) + " (" +
+                                          std::string(why_ended_) + "), but at LSN " + std::to_string(raw(place)) +
+                                          " is a record that was written when the place had been durable: it is damaged");
+  }
+  return success();
+}
+
 Result<LogRecord> LogReader::at(Lsn lsn) {
   LogRecord record;
   record.lsn = lsn;

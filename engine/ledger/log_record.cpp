@@ -7,7 +7,7 @@
 namespace powercut::ledger {
 namespace {
 
-// header: crc u32, length u32, epoch u32, type u8, zero u8, zero u16, txn u64, previous u64
+// header: crc u32, length u32, epoch u32, type u8, not durable u24, txn u64, previous u64
 void put_header(ByteWriter& writer, RecordType type, TxnId txn, Lsn previous) {
   writer.put(std::uint32_t{0});
   writer.put(std::uint32_t{0});
@@ -129,9 +129,12 @@ std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t databa
   return crc32c(seed, record.subspan(sizeof(std::uint32_t), covered - sizeof(std::uint32_t)));
 }
 
-void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place) {
+void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
+          std::uint64_t not_durable) {
   store(record.data() + 4, length);
   store(record.data() + 8, epoch);
+  const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(not_durable, kMostNotDurable));
+  store(record.data() + 12, load<std::uint32_t>(record.data() + 12) | bounded << 8U);
   store(record.data(), record_checksum(record, database_id, place));
 }
 
@@ -142,7 +145,8 @@ RecordHeader decode_header(std::span<const byte> record) {
   header.length = reader.get<std::uint32_t>();
   header.epoch = reader.get<std::uint32_t>();
   header.type = static_cast<RecordType>(reader.get<std::uint8_t>());
-  reader.take(3);
+  header.not_durable = reader.get<std::uint8_t>();
+  header.not_durable |= std::uint32_t{reader.get<std::uint16_t>()} << 8U;
   header.txn = static_cast<TxnId>(reader.get<std::uint64_t>());
   header.previous = static_cast<Lsn>(reader.get<std::uint64_t>());
   return header;

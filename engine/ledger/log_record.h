@@ -30,12 +30,14 @@ enum class RecordType : std::uint8_t {
 std::string_view to_string(RecordType type);
 
 inline constexpr std::size_t kRecordHeaderBytes = 32;
+inline constexpr std::uint32_t kMostNotDurable = 0xffffff;
 
 struct RecordHeader {
   std::uint32_t crc = 0;
   std::uint32_t length = 0;  // of the whole record
   std::uint32_t epoch = 0;   // the incarnation of the database that wrote it
   RecordType type = RecordType::kPad;
+  std::uint32_t not_durable = 0;  // so many bytes before it were not yet durable when it was appended, kMostNotDurable or more
   TxnId txn = TxnId::kNone;
   Lsn previous = Lsn::kNone;  // of the same transaction
 };
@@ -82,9 +84,10 @@ void encode_images(std::string& out, std::span<const Page> pages);
 void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous);
 void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint);
 
-// Fills in length, epoch and checksum of a record that lies in memory. The length is that of the bytes given, except of a
-// pad, which also covers what follows it.
-void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place);
+// Fills in the rest of the header of a record that lies in memory. The length is that of the bytes given, except of a pad,
+// which also covers what follows it.
+void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
+          std::uint64_t not_durable = 0);
 // The checksum that a record of this database must have at this place.
 std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place);
 
