@@ -20,7 +20,8 @@ Result<std::vector<std::string>> LedgerDatabase::tables() {
 }
 
 Result<void> LedgerDatabase::checkpoint() {
-  POWERCUT_TRYV(core_->ready());
+  // Also while a rollback waits for space: it may give log segments back.
+  if (core_->log.failure()) return *core_->log.failure();
   return checkpointer_(*core_, CheckpointExtent::kFuzzy);
 }
 

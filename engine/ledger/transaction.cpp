@@ -203,10 +203,8 @@ void Transaction::leave() {
   std::erase(core_.active, this);
   core_.log.release(reserve_);
   for (const Underfull& place : underfull_) static_cast<void>(BTree(*core_.store, place.tree).rebalance(place.key).has_error());
-  for (const PageId root : unused_) {
-    static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
-    core_.free_unused_pages();
-  }
+  for (const PageId root : unused_) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
+  core_.free_unused_pages();
 }
 
 }  // namespace powercut::ledger
