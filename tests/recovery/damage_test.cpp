@@ -230,6 +230,40 @@ TEST_CASE("pages of other times and of other places never make the engine abort,
       10);
 }
 
+TEST_CASE("a leaf that is as it was before it was split is told by the rows that it should no longer have") {
+  LedgerOnDisk on_disk(kSmall);
+  auto database = on_disk.open();
+  auto session = std::move(database->new_session()).value();
+  REQUIRE(session->create_table(schema_of("t")).has_value());
+  Files before;
+  for (std::uint32_t key = 100; key < 130; ++key) {
+    if (key == 120) {
+      REQUIRE(database->close().has_value());
+      before = read_files(on_disk.files);
+    }
+    REQUIRE(session->insert("t", std::to_string(key), row_of(0, key, 300)).has_value());
+  }
+  REQUIRE(database->close().has_value());
+  const Files after = read_files(on_disk.files);
+  std::size_t told = 0;
+  std::size_t lost = 0;
+  for (std::size_t page = 2; page * kPageBytes < before.at("data").size(); ++page) {
+    const std::string old = before.at("data").substr(page * kPageBytes, kPageBytes);
+    Files files = after;
+    if (files.at("data").compare(page * kPageBytes, kPageBytes, old) == 0) continue;
+    files["data"].replace(page * kPageBytes, kPageBytes, old);
+    LedgerOnDisk damaged(kSmall);
+    write_files(damaged.files, files);
+    const auto opened = damaged.open();
+    const auto reader = std::move(opened->new_session()).value();
+    const auto done = reader->scan("t", {}, {}, [](std::string_view, std::string_view) { return true; });
+    ++lost;
+    if (done.has_error() && done.error().context().find("holds keys that belong to another") != std::string::npos) ++told;
+  }
+  CHECK(lost > 1);
+  CHECK(told > 0);
+}
+
 TEST_CASE("a page that is newer than the log says that the log lost its end") {
   const History history(1, true);
   Files files = history.files.back();
