@@ -197,6 +197,10 @@ Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t
   POWERCUT_TRY(const std::vector<byte> rest, rest_of_segment(segment, offset));
   for (std::size_t at = 0; at + kRecordHeaderBytes <= rest.size(); ++at) {
     const auto bytes = std::span(rest).subspan(at);
+    if (load<std::uint64_t>(&bytes[12]) == 0) {
+      at += sizeof(std::uint64_t) - 1;  // none of the next eight has a type
+      continue;
+    }
     const auto type = static_cast<RecordType>(bytes[12]);
     if (type < RecordType::kPad || type > RecordType::kCheckpointEnd) continue;
     const RecordHeader header = decode_header(bytes);
