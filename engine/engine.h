@@ -125,10 +125,18 @@ struct Tunable {
   std::vector<std::string_view> values_worth_trying;  // a run draws from these unless the user fixed it
 };
 
+// What it takes to see a planted bug.
+enum class Needs : unsigned char {
+  kPowerFailure,  // at a random moment
+  kCoincidence,   // of power failures and what lies on the disk, for which random moments are too few
+  kFault,         // also an error, a full disk or a short transfer while the engine runs, or bytes that rot
+};
+
 // A planted bug: a named switch, off by default.
 struct Defect {
   std::string_view name;
   std::string_view summary;
+  Needs needs = Needs::kPowerFailure;
 };
 
 // Told each line of a log as text.

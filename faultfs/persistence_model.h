@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace powercut::faultfs {
 
@@ -44,6 +45,10 @@ struct PersistenceModel {
   bool rename_flushes_data = false;
   // A rename is three steps across a crash (unlink the target, link, unlink the source), each of which may be lost.
   bool rename_is_split = true;
+  // After a sync that failed, reads show the old bytes; otherwise the new ones, which no later sync will write.
+  bool failed_sync_shows_old = false;
+  // A sync that fails says so at the next sync of the file, not now.
+  bool failed_sync_reported_next = false;
 
   friend bool operator==(const PersistenceModel&, const PersistenceModel&) = default;
 };
@@ -53,11 +58,29 @@ struct PresetInfo {
   std::string_view summary;
 };
 
-// The presets: posix, ext4-ordered, prefix.
+// The presets: posix, ext4-ordered, ext4-writeback, xfs, btrfs, prefix.
 std::span<const PresetInfo> presets();
 
 // The preset of that name, or kInvalidArgument with the names there are.
 Result<PersistenceModel> preset(std::string_view name);
+
+// A knob that can be set by itself.
+struct KnobInfo {
+  std::string_view name;
+  std::string_view values;  // "yes no"
+  std::string_view summary;
+};
+std::span<const KnobInfo> knobs();
+bool is_knob(std::string_view name);
+
+// Sets a knob from text. kInvalidArgument, with what there is, for an unknown name or value.
+Result<void> set_knob(PersistenceModel& model, std::string_view name, std::string_view value);
+
+// The value as set_knob takes it. The knob must exist.
+std::string knob_text(const PersistenceModel& model, std::string_view name);
+
+// The knobs in which the model differs from the preset whose name it has: "rename=one-step", ….
+std::vector<std::string> changed_knobs(const PersistenceModel& model);
 
 // Sets the atom from text: "512", "4096" or "write".
 Result<void> set_atom(PersistenceModel& model, std::string_view text);

@@ -46,7 +46,7 @@ void SimDisk::Node::clear() {
   names.clear();
   known = false;
   is_directory = false;
-  tail_clean = false;
+  clean_from = kUnclean;
   size = kNone;
   data_domain = 0;
   size_domain = 0;
@@ -139,10 +139,24 @@ std::uint32_t SimDisk::new_domain() {
 
 Event SimDisk::next_event(std::uint32_t domain) { return {domain, domains_[domain].count++}; }
 
-Event SimDisk::metadata_event() { return model_.metadata_order == MetadataOrder::kJournal ? next_event(kJournalDomain) : Event{}; }
+bool SimDisk::journalled() const {
+  return model_.metadata_order == MetadataOrder::kJournal || model_.data_order == DataOrder::kEverything;
+}
+
+Event SimDisk::metadata_event() { return journalled() ? group_event() : Event{}; }
 
 Event SimDisk::group_event() {
-  return next_event(model_.metadata_order == MetadataOrder::kJournal ? kJournalDomain : new_domain());
+  const Event event = next_event(journalled() ? kJournalDomain : new_domain());
+  domains_[event.domain].metadata = domains_[event.domain].count;
+  return event;
+}
+
+// The event of a write that has a place in an order or is one atom.
+Event SimDisk::write_event(Node& node) {
+  if (model_.data_order == DataOrder::kEverything) return next_event(kJournalDomain);
+  if (model_.data_order == DataOrder::kAny) return next_event(new_domain());
+  if (node.data_domain == 0) node.data_domain = new_domain();
+  return next_event(node.data_domain);
 }
 
 // The event by which appended bytes come inside the size. It has a place of its own, not in the journal: with delayed
@@ -166,7 +180,7 @@ void SimDisk::make_durable(VersionIndex index) {
 const byte* SimDisk::atom(Node& node, InodeId inode, std::uint64_t index) {
   const VersionIndex newest = index < node.atoms.size() ? node.atoms[index] : kNone;
   if (newest > kHole) return versions_[newest].bytes();
-  if (newest == kHole || base_ == nullptr) return zeros();
+  if (newest == kHole || base_ == nullptr || index * model_.atom_bytes >= node.clean_from) return zeros();
   return reinterpret_cast<const byte*>(resolve({ChainKind::kAtom, inode, index}));
 }
 
@@ -221,27 +235,33 @@ void SimDisk::put_name(Node& directory, std::string_view name, InodeId target, E
 
 // Before a booted disk's file grows: bytes that were on the platter beyond the surviving size do not come back.
 void SimDisk::clean_tail(Node& node, InodeId inode, std::uint64_t size) {
-  if (base_ == nullptr || node.tail_clean) return;
-  node.tail_clean = true;
+  if (base_ == nullptr || node.clean_from != Node::kUnclean) return;
+  node.clean_from = size;
   const std::uint64_t boundary = size / model_.atom_bytes;
   const std::size_t kept = size % model_.atom_bytes;
   if (kept != 0) {
-    const byte* const current = atom(node, inode, boundary);
-    if (boundary >= node.atoms.size() || node.atoms[boundary] == kNone) {
-      Version version;
-      version.value = reinterpret_cast<std::uint64_t>(current);
-      version.durable = true;
-      entry(node, boundary, versions_.add(version));
+    Version version;
+    version.value = reinterpret_cast<std::uint64_t>(atom(node, inode, boundary));
+    version.durable = true;
+    if (boundary >= node.atoms.size() || node.atoms[boundary] == kNone) entry(node, boundary, versions_.add(version));
+    VersionIndex oldest = node.atoms[boundary];
+    while (versions_[oldest].below > kHole) oldest = versions_[oldest].below;
+    if (!versions_[oldest].durable && versions_[oldest].below == kNone) {
+      // Written in part, so it was read, and what lies below is known.
+      const bool known = settled_value({ChainKind::kAtom, inode, boundary}, version.value);
+      POWERCUT_ASSERT(known, "what was read has one value");
+      const VersionIndex bottom = versions_.add(version);
+      versions_[oldest].below = bottom;
     }
     for (VersionIndex index = node.atoms[boundary]; index > kHole; index = versions_[index].below) {
-      Version& version = versions_[index];
-      if (!version.owns_bytes) {
+      Version& cleaned = versions_[index];
+      if (!cleaned.owns_bytes) {
         byte* const copy = versions_.new_atom();
-        std::memcpy(copy, version.bytes(), kept);
-        version.value = reinterpret_cast<std::uint64_t>(copy);
-        version.owns_bytes = true;
+        std::memcpy(copy, cleaned.bytes(), kept);
+        cleaned.value = reinterpret_cast<std::uint64_t>(copy);
+        cleaned.owns_bytes = true;
       }
-      std::memset(reinterpret_cast<byte*>(version.value) + kept, 0, model_.atom_bytes - kept);
+      std::memset(reinterpret_cast<byte*>(cleaned.value) + kept, 0, model_.atom_bytes - kept);
     }
   }
   std::size_t atoms_below = 0;
@@ -292,38 +312,44 @@ void SimDisk::rename(InodeId from_directory, std::string_view from, InodeId to_d
   const InodeId moved = lookup(from_directory, from);
   const InodeId replaced = lookup(to_directory, to);
   if (moved == replaced) return;
+  // Each step, or the one that there is, survives only if the data does that it is to follow.
+  const bool flushes = model_.rename_flushes_data && replaced != 0 && !is_directory(moved);
+  Event flushed;
+  if (flushes) {
+    flushed = journalled() ? group_event() : next_event(new_domain());
+    order_after_data(flushed, moved);
+  }
+  const auto step = [&] {
+    const Event event = flushes || !model_.rename_is_split ? group_event() : metadata_event();
+    if (flushes && !journalled()) requirements_.push_back({event, flushed});
+    return event;
+  };
   if (model_.rename_is_split) {
-    if (replaced != 0) put_name(node(to_directory), to, 0, metadata_event());
-    put_name(node(to_directory), to, moved, metadata_event());
-    put_name(node(from_directory), from, 0, metadata_event());
+    if (replaced != 0) put_name(node(to_directory), to, 0, step());
+    put_name(node(to_directory), to, moved, step());
+    put_name(node(from_directory), from, 0, step());
     return;
   }
-  const Event event = group_event();
+  const Event event = step();
   put_name(node(to_directory), to, moved, event);
   put_name(node(from_directory), from, 0, event);
-  if (model_.rename_flushes_data && replaced != 0 && !is_directory(moved)) order_rename_after_data(moved, event);
 }
 
-void SimDisk::order_rename_after_data(InodeId file, Event rename) {
-  Node& moved = node(file);
-  for (const auto index : moved.pending) {
-    Version& newest = versions_[moved.atoms[index]];
+// The event survives only if what the file holds now does. A version that has a floor is reached through that: what
+// else has the same floor is older than what the file holds now, or part of it.
+void SimDisk::order_after_data(Event event, InodeId file) {
+  Node& from = node(file);
+  const auto order = [&](Version& newest) {
     if (newest.tie.domain != 0) {
-      requirements_.push_back({rename, newest.tie});
+      requirements_.push_back({event, newest.tie});
     } else if (newest.floor.domain != 0) {
-      requirements_.push_back({rename, newest.floor});
+      requirements_.push_back({event, newest.floor});
     } else {
-      newest.floor = rename;
+      newest.floor = event;
     }
-  }
-  if (moved.size != kNone && !versions_[moved.size].durable) {
-    Version& newest = versions_[moved.size];
-    if (newest.tie.domain != 0) {
-      requirements_.push_back({rename, newest.tie});
-    } else {
-      newest.floor = rename;
-    }
-  }
+  };
+  for (const auto index : from.pending) order(versions_[from.atoms[index]]);
+  if (from.size != kNone && !versions_[from.size].durable) order(versions_[from.size]);
 }
 
 void SimDisk::sync_directory(InodeId directory) {
@@ -332,7 +358,18 @@ void SimDisk::sync_directory(InodeId directory) {
   for (const Name& entry : node(directory).names) {
     if (!versions_[entry.newest].durable) make_durable(entry.newest);
   }
-  if (model_.fsync_makes_all_metadata_durable) domains_[kJournalDomain].durable = domains_[kJournalDomain].count;
+  if (model_.fsync_makes_all_metadata_durable) make_metadata_durable();
+}
+
+void SimDisk::make_metadata_durable() {
+  const auto settle = [](Domain& domain) { domain.durable = std::max(domain.durable, domain.metadata); };
+  if (journalled()) return settle(domains_[kJournalDomain]);
+  for (Domain& domain : domains_) settle(domain);
+  for (const InodeId inode : known_) {
+    for (const Name& entry : nodes_[inode].names) {
+      if (!versions_[entry.newest].durable) make_durable(entry.newest);
+    }
+  }
 }
 
 // --- Files ---
@@ -378,7 +415,7 @@ void SimDisk::write(InodeId file, std::uint64_t offset, std::span<const std::spa
   const bool everything_ordered = model_.data_order == DataOrder::kEverything;
 
   Event whole;  // of the whole write, where it is one atom
-  if (model_.write_is_atom) whole = everything_ordered ? next_event(kJournalDomain) : next_event(new_domain());
+  if (model_.write_is_atom) whole = write_event(to);
   Event extension;
   if (extends && !everything_ordered) {
     extension = extension_event(to);
@@ -410,14 +447,11 @@ void SimDisk::write(InodeId file, std::uint64_t offset, std::span<const std::spa
     if (whole.domain != 0) {
       version.tie = whole;
     } else if (everything_ordered) {
-      version.tie = next_event(kJournalDomain);
+      version.tie = write_event(to);
       if (offset > known_size) put_size(to, offset, version.tie);
     } else {
-      if (model_.data_order == DataOrder::kFile) {
-        if (to.data_domain == 0) to.data_domain = new_domain();
-        version.tie = next_event(to.data_domain);
-      }
-      if (extends && model_.append_before_size) {
+      if (model_.data_order == DataOrder::kFile) version.tie = write_event(to);
+      if (offset > known_size && model_.append_before_size) {
         if (version.tie.domain != 0) {
           requirements_.push_back({extension, version.tie});
         } else {
@@ -454,9 +488,10 @@ void SimDisk::resize(InodeId file, std::uint64_t bytes) {
     ++index;
   }
   for (; index < divide_up(before, model_.atom_bytes); ++index) {
-    if (!has_content(file, index)) continue;
+    if (!model_.unwritten_garbage && !has_content(file, index)) continue;
     Version version;
     version.value = reinterpret_cast<std::uint64_t>(zeros());
+    version.hole = true;
     version.tie = event;
     put_atom(changed, index, version);
   }
@@ -478,8 +513,9 @@ void SimDisk::sync_file(InodeId file) {
   synced.pending.clear();
   if (synced.size != kNone && !versions_[synced.size].durable) make_durable(synced.size);
   if (synced.size_domain != 0) domains_[synced.size_domain].durable = domains_[synced.size_domain].count;
-  if (model_.fsync_makes_all_metadata_durable) domains_[kJournalDomain].durable = domains_[kJournalDomain].count;
-  if (model_.fsync_makes_new_name_durable && model_.metadata_order == MetadataOrder::kAny) {
+  if (model_.fsync_makes_all_metadata_durable) {
+    make_metadata_durable();
+  } else if (model_.fsync_makes_new_name_durable) {
     for (const InodeId inode : known_) {
       for (const Name& entry : nodes_[inode].names) {
         const Version& newest = versions_[entry.newest];

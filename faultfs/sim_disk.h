@@ -85,6 +85,14 @@ class SimDisk {
   // Chains that have more than one version now: n such chains have up to 2^n states and more.
   std::uint64_t pending_chains() const;
 
+  // Of a disk that was booted and not used yet: log2 of the number of crash states that it may turn out to be. Exact, but for
+  // orders between changes of different files, which make it an upper bound.
+  double open_bits();
+
+  // Of a booted disk: equal for two disks booted from the same one if every crash of the one may leave the same as a crash
+  // of the other, and both show the same to a system that runs on.
+  std::uint64_t image_hash() const;
+
   // Every change that a crash now may undo, oldest disk's excluded, in the order of inode and place.
   void for_each_pending(const std::function<void(const PendingChange&)>& visit) const;
 
@@ -117,10 +125,11 @@ class SimDisk {
   };
 
   struct Node {
+    static constexpr std::uint64_t kUnclean = ~std::uint64_t{0};
     bool known = false;  // something here differs from, or was resolved of, the disk below
     bool is_directory = false;
-    bool tail_clean = false;  // on a booted disk: what lies beyond the surviving size was cleared
     VersionIndex size = kNone;
+    std::uint64_t clean_from = kUnclean;  // a booted disk's size when it first grew: nothing beyond it comes back
     std::uint32_t data_domain = 0;
     std::uint32_t size_domain = 0;
     Event resized;                       // the last truncation or allocation in the journal
@@ -132,8 +141,9 @@ class SimDisk {
   };
 
   struct Domain {
-    std::uint32_t count = 0;    // events so far
-    std::uint32_t durable = 0;  // of which so many are durable
+    std::uint32_t count = 0;     // events so far
+    std::uint32_t durable = 0;   // of which so many are durable
+    std::uint32_t metadata = 0;  // up to and with the last name, truncation or allocation
   };
 
   // a survives only if b does.
@@ -146,15 +156,17 @@ class SimDisk {
   struct Cut {
     std::uint32_t lo = 0;
     std::uint32_t hi = 0;
+    std::uint32_t durable = 0;  // lo before anything was asked
   };
 
   // A value that a chain may have after the crash. It has it if every newer version is out and one of the versions
   // first..last, which have equal values, is in.
   struct Candidate {
     std::uint64_t value = 0;
-    const Version* version = nullptr;  // null: nothing was ever written, or garbage
+    const Version* version = nullptr;  // null: nothing was ever written. Of garbage: the hole that is in; null if none need be
     std::uint32_t level = 0;           // whose version it is: 0 for the disk just below
     bool garbage = false;
+    std::uint32_t lost = 0;  // so many candidates, the newest, are out
   };
   struct CandidateGroup {
     std::uint32_t first = 0;
@@ -179,10 +191,13 @@ class SimDisk {
 
   std::uint32_t new_domain();
   Event next_event(std::uint32_t domain);
+  bool journalled() const;  // names, truncations and allocations have their places in one domain
   Event metadata_event();
   Event group_event();  // a change with several effects in one step
+  Event write_event(Node& node);
   Event extension_event(Node& node);
   void make_durable(VersionIndex index);
+  void make_metadata_durable();
 
   const byte* atom(Node& node, InodeId inode, std::uint64_t index);
   bool has_content(InodeId inode, std::uint64_t index) const;
@@ -191,7 +206,7 @@ class SimDisk {
   void put_size(Node& node, std::uint64_t bytes, Event tie, bool durable = false);
   void put_name(Node& directory, std::string_view name, InodeId target, Event tie, bool durable = false);
   void clean_tail(Node& node, InodeId inode, std::uint64_t size);
-  void order_rename_after_data(InodeId file, Event rename);
+  void order_after_data(Event event, InodeId file);
   const byte* zeros() const { return zeros_.data(); }
 
   // sim_disk_boot.cpp
@@ -201,7 +216,9 @@ class SimDisk {
   void collect(const ChainId& chain, std::vector<Candidate>& out) const;
   void group(ChainKind kind);
   bool may_be_garbage(const ChainId& chain, std::uint32_t level) const;
-  std::uint64_t durable_size(InodeId file) const;
+  bool exposed(const ChainId& chain, std::uint32_t level, const Version& hole) const;
+  bool durable(std::uint32_t level, const Version& version) const;
+  std::uint64_t durable_size(std::uint32_t level, InodeId file) const;
   bool feasible(std::uint32_t level, const Version& version) const;
   bool forced(std::uint32_t level, const Version& version) const;
   void mark_in(std::uint32_t level, const Event& event);
@@ -220,12 +237,13 @@ class SimDisk {
   std::vector<Node> nodes_;  // by inode
   std::vector<InodeId> known_;
   InodeId last_inode_ = 0;
-  std::vector<Domain> domains_;            // [0] unused; [1] the journal, or everything
-  std::vector<Requirement> requirements_;  // between this disk's events
-  std::uint32_t depth_ = 0;                // disks below
-  std::vector<std::vector<Cut>> cuts_;     // of the disks below, nearest first; depth_ of them are in use
-  std::vector<Candidate> candidates_;      // scratch of resolve()
-  std::vector<CandidateGroup> groups_;     // scratch of resolve()
+  std::vector<Domain> domains_;             // [0] unused; [1] the journal, or everything
+  std::vector<Requirement> requirements_;   // between this disk's events
+  std::uint32_t depth_ = 0;                 // disks below
+  std::vector<std::vector<Cut>> cuts_;      // of the disks below, nearest first; depth_ of them are in use
+  std::vector<Candidate> candidates_;       // scratch of resolve()
+  mutable std::vector<Candidate> garbage_;  // scratch of collect()
+  std::vector<CandidateGroup> groups_;      // scratch of resolve()
   std::vector<byte> zeros_;
 };
 

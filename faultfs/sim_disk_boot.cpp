@@ -2,8 +2,10 @@
 #include "faultfs/sim_disk.h"
 
 #include "faultfs/assert.h"
+#include "faultfs/hash.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace powercut::faultfs {
@@ -19,9 +21,12 @@ void SimDisk::boot(const SimDisk& crashed, Choices& choices) {
   if (cuts_.size() < depth_) cuts_.resize(depth_);
   for (std::uint32_t level = 1; level < depth_; ++level) cuts_[level] = crashed.cuts_[level - 1];
   cuts_[0].clear();
-  for (const Domain& domain : crashed.domains_) cuts_[0].push_back({domain.durable, domain.count});
+  for (const Domain& domain : crashed.domains_) cuts_[0].push_back({domain.durable, domain.count, domain.durable});
   for (const Requirement& requirement : crashed.requirements_) {
     if (requirement.a.position < cuts_[0][requirement.a.domain].lo) mark_in(0, requirement.b);
+  }
+  if (!crashed.requirements_.empty()) {
+    for (Cut& cut : cuts_[0]) cut.durable = cut.lo;
   }
 }
 
@@ -64,25 +69,41 @@ void SimDisk::mark_out(std::uint32_t level, const Event& event) {
   }
 }
 
-std::uint64_t SimDisk::durable_size(InodeId file) const {
-  for (const SimDisk* disk = this; disk != nullptr; disk = disk->base_) {
+// Whether the version could not be lost, whatever was answered since.
+bool SimDisk::durable(std::uint32_t level, const Version& version) const {
+  const auto is_durable = [&](const Event& event) {
+    return event.domain != 0 && event.position < cuts_[level][event.domain].durable;
+  };
+  return version.durable || is_durable(version.tie) || is_durable(version.floor);
+}
+
+std::uint64_t SimDisk::durable_size(std::uint32_t level, InodeId file) const {
+  for (const SimDisk* disk = &below(level); disk != nullptr; disk = disk->base_, ++level) {
     const Node* found = disk->find_node(file);
     for (VersionIndex index = found == nullptr ? kNone : found->size; index > kHole; index = disk->versions_[index].below) {
       const Version& version = disk->versions_[index];
-      const bool by_event = version.tie.domain != 0 && version.tie.position < disk->domains_[version.tie.domain].durable;
-      if (version.durable || by_event) return version.value;
+      if (durable(level, version)) return version.value;
     }
+    if (found != nullptr && found->clean_from != Node::kUnclean) return found->clean_from;
   }
   return 0;
 }
 
-// Whether the atom may be garbage although nothing in flight was: it came inside the size without being written.
+// Whether an atom of which no version is in may be garbage although no write was in flight: it came inside the size, and
+// that was not durable. The chain ends in the disk of `level`.
 bool SimDisk::may_be_garbage(const ChainId& chain, std::uint32_t level) const {
   if (chain.kind != ChainKind::kAtom || !model_.unwritten_garbage) return false;
   for (std::uint32_t at = 0; at <= level && at < depth_; ++at) {
-    if (chain.index * model_.atom_bytes >= below(at).durable_size(chain.inode)) return true;
+    if (chain.index * model_.atom_bytes >= durable_size(at, chain.inode)) return true;
+    const Node* found = below(at).find_node(chain.inode);
+    if (found != nullptr && chain.index * model_.atom_bytes >= found->clean_from) return false;
   }
   return false;
+}
+
+// The same of an atom that a truncation cut off.
+bool SimDisk::exposed(const ChainId& chain, std::uint32_t level, const Version& hole) const {
+  return model_.unwritten_garbage && (!durable(level, hole) || chain.index * model_.atom_bytes >= durable_size(level, chain.inode));
 }
 
 // The chain's value if only one is possible and no question needs to be asked. The path of nearly every read.
@@ -96,7 +117,7 @@ bool SimDisk::settled_value(const ChainId& chain, std::uint64_t& value) const {
       break;
     }
     const Version& version = disk->versions_[newest];
-    if (!forced(level, version)) return false;
+    if (!forced(level, version) || (version.hole && exposed(chain, level, version))) return false;
     value = version.value;
     return true;
   }
@@ -105,33 +126,38 @@ bool SimDisk::settled_value(const ChainId& chain, std::uint64_t& value) const {
   return true;
 }
 
+// The values first, the newest before the older; then garbage, wherever in the chain it comes from.
 void SimDisk::collect(const ChainId& chain, std::vector<Candidate>& out) const {
   out.clear();
-  bool in_flight = false;
+  garbage_.clear();
+  const auto so_far = [&] { return static_cast<std::uint32_t>(out.size()); };
+  const bool tears = chain.kind == ChainKind::kAtom && model_.in_flight_garbage;
+  bool torn = false;  // the newest write that may be lost was seen; what it leaves covers all older garbage
+  bool ended = false;
   const SimDisk* disk = base_;
   std::uint32_t level = 0;
   for (; level < depth_; ++level, disk = disk->base_) {
     VersionIndex index = disk->newest_of(chain);
-    for (; index > kHole; index = disk->versions_[index].below) {
+    for (; index > kHole && !ended; index = disk->versions_[index].below) {
       const Version& version = disk->versions_[index];
-      if (!feasible(level, version)) continue;
-      out.push_back({version.value, &version, level, false});
-      if (forced(level, version)) break;
-      in_flight = in_flight || !version.durable;
-    }
-    if (index != kNone) {
-      if (index > kHole) {
-        if (in_flight && model_.in_flight_garbage && chain.kind == ChainKind::kAtom) out.push_back({0, nullptr, level, true});
-        return;
+      const bool in = feasible(level, version);
+      if (in && version.hole && !torn && exposed(chain, level, version)) garbage_.push_back({0, &version, level, true, so_far()});
+      if (in) out.push_back({version.value, &version, level, false, so_far()});
+      ended = forced(level, version);
+      if (tears && !torn && !ended && !version.hole) {
+        torn = true;
+        garbage_.push_back({0, nullptr, level, true, so_far()});
       }
-      break;
     }
+    if (ended || index == kHole) break;
   }
-  const std::uint32_t bottom = std::min(level, depth_ - 1);
-  out.push_back({chain.kind == ChainKind::kAtom ? reinterpret_cast<std::uint64_t>(zeros()) : 0, nullptr, bottom, false});
-  if ((in_flight && model_.in_flight_garbage && chain.kind == ChainKind::kAtom) || may_be_garbage(chain, bottom)) {
-    out.push_back({0, nullptr, bottom, true});
+  if (!ended) {
+    const std::uint32_t bottom = std::min(level, depth_ - 1);
+    if (!torn && may_be_garbage(chain, bottom)) garbage_.push_back({0, nullptr, bottom, true, so_far()});
+    out.push_back(
+        {chain.kind == ChainKind::kAtom ? reinterpret_cast<std::uint64_t>(zeros()) : 0, nullptr, bottom, false, so_far()});
   }
+  out.insert(out.end(), garbage_.begin(), garbage_.end());
 }
 
 bool SimDisk::same_value(ChainKind kind, const Candidate& a, const Candidate& b) const {
@@ -178,7 +204,8 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
   const auto picked = choices_->pick(static_cast<std::uint32_t>(groups_.size()),
                                      {kQuestion[static_cast<std::size_t>(chain.kind)], chain.inode, chain.index});
   const CandidateGroup chosen = groups_[picked];
-  for (std::uint32_t at = 0; at < chosen.first; ++at) {
+  const Candidate survivor = candidates_[chosen.first];
+  for (std::uint32_t at = 0; at < survivor.lost; ++at) {
     const Version* lost = candidates_[at].version;
     if (lost == nullptr) continue;
     if (lost->tie.domain != 0) mark_out(candidates_[at].level, lost->tie);
@@ -191,7 +218,6 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
   }
   if (all_tied) mark_in(candidates_[chosen.last].level, candidates_[chosen.last].version->tie);
 
-  const Candidate survivor = candidates_[chosen.first];
   value = survivor.garbage ? reinterpret_cast<std::uint64_t>(garbage_atom(chain)) : survivor.value;
   Version kept;
   kept.value = value;
@@ -216,7 +242,7 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
     told.index = chain.index;
     told.name = chain.name;
     told.newest = candidates_.front().version == nullptr ? 0 : candidates_.front().version->operation;
-    told.survivor = survivor.version == nullptr ? 0 : survivor.version->operation;
+    told.survivor = survivor.version == nullptr || survivor.garbage ? 0 : survivor.version->operation;
     told.garbage = survivor.garbage;
     told.value = chain.kind == ChainKind::kAtom ? 0 : value;
     told.options = static_cast<std::uint32_t>(groups_.size());
@@ -224,6 +250,68 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
     observer_(told);
   }
   return value;
+}
+
+double SimDisk::open_bits() {
+  double bits = 0;
+  base_->for_each_pending([&](const PendingChange& change) {
+    collect({change.kind, change.inode, change.index, change.name}, candidates_);
+    group(change.kind);
+    const bool ordered = std::any_of(candidates_.begin(), candidates_.end(), [](const Candidate& candidate) {
+      return candidate.version != nullptr && candidate.version->tie.domain != 0;
+    });
+    if (!ordered) bits += std::log2(static_cast<double>(groups_.size()));
+  });
+  for (const Cut& cut : cuts_[0]) bits += std::log2(static_cast<double>(cut.hi - cut.lo + 1));
+  return bits;
+}
+
+std::uint64_t SimDisk::image_hash() const {
+  std::uint64_t hash = depth_;
+  const auto add = [&hash](std::uint64_t value) { hash = combine(hash, value); };
+  const auto add_event = [&add](const Event& event) { add(std::uint64_t{event.domain} << 32U | event.position); };
+  std::vector<InodeId> inodes = known_;
+  std::sort(inodes.begin(), inodes.end());
+  const auto add_chain = [&](VersionIndex newest, ChainKind kind) {
+    for (VersionIndex at = newest;; at = versions_[at].below) {
+      add(std::min<VersionIndex>(at, 2));
+      if (at <= kHole) return;
+      const Version& version = versions_[at];
+      if (kind == ChainKind::kAtom) {
+        add(hash64({version.bytes(), model_.atom_bytes}));
+      } else {
+        add(version.value);
+      }
+      add((version.durable ? 1U : 0U) | (version.hole ? 2U : 0U));
+      if (version.durable) return;
+      add_event(version.tie);
+      add_event(version.floor);
+    }
+  };
+  for (const InodeId inode : inodes) {
+    const Node& from = nodes_[inode];
+    add(inode);
+    for (const Name& entry : from.names) {
+      add(hash64(as_bytes(entry.name)));
+      add_chain(entry.newest, ChainKind::kName);
+    }
+    add_chain(from.size, ChainKind::kSize);
+    std::vector<std::uint32_t> touched = from.touched;
+    std::sort(touched.begin(), touched.end());
+    for (const auto index : touched) {
+      add(index);
+      add_chain(from.atoms[index], ChainKind::kAtom);
+    }
+  }
+  for (const Domain& domain : domains_) add(std::uint64_t{domain.count} << 32U | domain.durable);
+  for (std::uint32_t level = 0; level < depth_; ++level) {
+    for (const Cut& cut : cuts_[level]) add(std::uint64_t{cut.lo} << 32U | cut.hi);
+  }
+  for (const Requirement& requirement : requirements_) {
+    add_event(requirement.a);
+    add_event(requirement.b);
+  }
+  return depth_ > 1 ? combine(hash, base_->image_hash()) : hash;
 }
 
 // Whether bytes up to `end` lie inside the size whatever survived, so that the size need not be asked.

@@ -31,6 +31,14 @@ Setting Campaign::setting_of(std::uint64_t seed) const {
   return setting;
 }
 
+Case Campaign::case_of(std::uint64_t seed) const {
+  Case made;
+  made.setting = setting_of(seed);
+  made.seed = seed;
+  made.steps = steps_of_seed(*made.setting.workload, seed, plan_.steps).value();
+  return made;
+}
+
 engine::Engine& Campaign::engine_for(const Setting& setting) {
   std::string key;
   for (const auto& option : setting.options) key.append(option.name).append("=").append(option.value).append(";");
@@ -54,7 +62,7 @@ SearchPlan Campaign::search_plan(std::uint64_t seed) const {
 std::optional<Failure> Campaign::run(std::uint64_t seed, const Searcher::OutcomeSink& outcome, SearchCount& count) {
   const Setting setting = setting_of(seed);
   Searcher searcher(engine_for(setting), setting);
-  const auto steps = steps_of_seed(*setting.workload, seed, plan_.most_steps).value();
+  const auto steps = steps_of_seed(*setting.workload, seed, plan_.steps).value();
   auto failure = searcher.search(steps, search_plan(seed), outcome);
   count.states += searcher.count().states;
   count.recoveries += searcher.count().recoveries;
@@ -66,17 +74,28 @@ std::optional<Case> Campaign::simplest_case(std::uint64_t seed) {
   failing.setting = setting_of(seed);
   failing.seed = seed;
   Searcher searcher(engine_for(failing.setting), failing.setting);
-  const auto steps = steps_of_seed(*failing.setting.workload, seed, plan_.most_steps);
+  const auto steps = steps_of_seed(*failing.setting.workload, seed, plan_.steps);
   const auto failure = searcher.search(steps.value(), search_plan(seed));
   if (!failure) return std::nullopt;
-  Shrunk shrunk = shrink(searcher, steps, *failure);
+  Shrunk shrunk = shrink(searcher, steps, *failure, random_finder(searcher));
   failing.steps = std::move(shrunk.steps);
   failing.failure = std::move(shrunk.failure);
-  const auto replayed = replay(failing, false);
-  POWERCUT_ASSERT(replayed.has_value() && replayed.value().violation.has_value(), "a failure that was just seen is seen again");
-  failing.trace_hash = replayed.value().trace_hash;
-  failing.failure.violation = *replayed.value().violation;
+  complete(failing);
   return failing;
+}
+
+Result<WorkReport> run_campaign(Campaign& campaign, const WorkPlan& plan, const std::atomic<bool>& stop, const Progress& progress) {
+  const auto body = [&campaign](Worker& worker) {
+    while (const auto seed = worker.claim()) {
+      SearchCount count;
+      const auto failure = campaign.run(
+          *seed, [&worker](std::uint64_t outcome) { worker.outcome(outcome); }, count);
+      worker.count(count.states, count.recoveries);
+      worker.done();
+      if (failure) worker.failed(*seed);
+    }
+  };
+  return run_workers(plan, body, stop, progress);
 }
 
 }  // namespace powercut::properties

@@ -1,10 +1,12 @@
 // What `powercut run` does with a seed: which setting and steps it stands for, whether they fail, and the simplest case
-// of a failure. All of it in this process; runner.h spreads seeds over processes.
+// of a failure.
 #pragma once
 
 #include "properties/case.h"
 #include "properties/search.h"
+#include "properties/workers.h"
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,7 +23,7 @@ struct CampaignPlan {
   faultfs::PersistenceModel model;
   std::vector<const Workload*> workloads;  // seeds take turns
   std::uint32_t nested = 1;
-  std::uint32_t most_steps = 16;
+  StepCount steps;
   std::uint32_t boots_per_point = 2;
   std::uint32_t points_of_16 = 8;
 };
@@ -32,6 +34,9 @@ class Campaign {
   static Result<Campaign> make(CampaignPlan plan);
 
   Setting setting_of(std::uint64_t seed) const;
+
+  // The case of a seed, without a failure.
+  Case case_of(std::uint64_t seed) const;
 
   // Runs the case of a seed.
   std::optional<Failure> run(std::uint64_t seed, const Searcher::OutcomeSink& outcome, SearchCount& count);
@@ -49,5 +54,8 @@ class Campaign {
   // Engines keep memory: one for each combination of options that was drawn.
   std::map<std::string, std::unique_ptr<engine::Engine>> engines_;
 };
+
+// Runs the cases of the plan's items, which are seeds, in its jobs. See run_workers.
+Result<WorkReport> run_campaign(Campaign& campaign, const WorkPlan& plan, const std::atomic<bool>& stop, const Progress& progress);
 
 }  // namespace powercut::properties

@@ -13,10 +13,22 @@ namespace {
 
 constexpr std::size_t kMostDifferences = 12;
 
+// What follows a recovery, as check() asks it.
 enum Plan : std::uint32_t { kPlain = 0, kGoOn = 1, kRecoverAgain = 2, kCrashInRecovery = 3, kPlans = 4 };
 
-// How many syncs into recovery, or into the work after it, the second crash may come.
-constexpr std::uint32_t kMostSyncs = 6;
+// The sync at which the next crash comes is one of so many, the last of which stands for later ones.
+constexpr std::uint32_t kSyncs = 6;
+constexpr std::uint32_t kLaterSyncs = 64;
+
+std::uint32_t pick_sync(faultfs::Choices& choices, std::string_view what, std::size_t depth) {
+  const std::uint32_t sync = choices.pick(kSyncs, {what, depth, 0, true});
+  return sync + 1 < kSyncs ? sync : sync + choices.pick(kLaterSyncs, {"so many syncs later", depth, 0, false});
+}
+
+void add_sync(std::vector<std::uint32_t>& picks, std::uint32_t sync) {
+  picks.push_back(std::min(sync, kSyncs - 1));
+  if (sync + 1 >= kSyncs) picks.push_back(sync + 1 - kSyncs);
+}
 
 void change_values(Step& step) {
   for (Operation& operation : step.operations) {
@@ -31,15 +43,95 @@ std::string place(const Workload& workload, std::uint32_t table, std::string_vie
 
 }  // namespace
 
+std::string_view NextCrash::text() const {
+  switch (where) {
+    case Where::kInRecovery:
+      return "during recovery";
+    case Where::kAfterRecovery:
+      return "after recovery";
+    case Where::kInWork:
+      return "in the work after recovery";
+    case Where::kAfterWork:
+      return "after a transaction that followed recovery";
+  }
+  return "";
+}
+
 std::optional<Violation> Checker::check(const CrashMoment& moment, faultfs::Choices& choices, std::uint32_t nested,
                                         CheckObserver* observer) {
-  const Promised promised{moment.model, moment.interrupted, moment.set_up};
-  return recover(0, moment.disk, promised, choices, std::min(nested, kMostNested), moment.where, observer);
+  return chosen(0, moment.disk, promised_at(moment), choices, std::min(nested, kMostNested), moment.where, observer);
+}
+
+// Asks what follows the recovery, and where the power fails again; then does it.
+std::optional<Violation> Checker::chosen(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
+                                         faultfs::Choices& choices, std::uint32_t nested, std::string_view why,
+                                         CheckObserver* observer) {
+  using Where = NextCrash::Where;
+  const std::uint32_t plan = nested == 0 ? kPlain : choices.pick(kPlans, {"what follows the recovery", depth, 0, true});
+  Then then = Then::kNothing;
+  Where where = Where::kAfterRecovery;
+  std::uint32_t sync = 0;
+  if (plan == kCrashInRecovery) {
+    where = Where::kInRecovery;
+    sync = pick_sync(choices, "the sync of recovery at which the power fails", depth);
+  } else if (plan == kGoOn) {
+    then = choices.pick(2, {"again the same transaction, or with other values", depth, 0, true}) == 0 ? Then::kSameWork
+                                                                                                      : Then::kOtherWork;
+    sync = pick_sync(choices, "the sync after recovery at which the power fails; 0: after the answer", depth);
+    where = sync == 0 ? Where::kAfterWork : Where::kInWork;
+    if (sync > 0) --sync;
+  }
+  if (plan == kPlain) return recover(depth, crashed, promised, choices, then, nullptr, why, observer);
+  bool again = false;
+  return recover(
+      depth, crashed, promised, choices, then,
+      [&](const NextCrash& next) -> std::optional<Violation> {
+        if (again || next.where != where || next.sync != sync) return std::nullopt;
+        again = true;
+        return chosen(depth + 1, next.disk, next.promised, choices, nested - 1, next.text(), observer);
+      },
+      why, observer);
+}
+
+std::vector<std::uint32_t> Checker::picks_to(std::uint32_t nested, Then then, std::span<const std::uint32_t> picks) {
+  std::vector<std::uint32_t> all;
+  if (nested > 0) {
+    if (then == Then::kNothing) {
+      all = {kPlain};
+    } else {
+      all = {kGoOn, then == Then::kSameWork ? 0U : 1U, 0U};
+    }
+  }
+  all.insert(all.end(), picks.begin(), picks.end());
+  return all;
+}
+
+std::vector<std::uint32_t> Checker::picks_through(std::span<const std::uint32_t> picks, const NextCrash& next,
+                                                  std::span<const std::uint32_t> rest) {
+  std::vector<std::uint32_t> all;
+  switch (next.where) {
+    case NextCrash::Where::kInRecovery:
+      all.push_back(kCrashInRecovery);
+      add_sync(all, next.sync);
+      break;
+    case NextCrash::Where::kAfterRecovery:
+      all.push_back(kRecoverAgain);
+      break;
+    case NextCrash::Where::kInWork:
+    case NextCrash::Where::kAfterWork:
+      all.push_back(kGoOn);
+      all.push_back(next.then == Then::kSameWork ? 0 : 1);
+      add_sync(all, next.where == NextCrash::Where::kAfterWork ? 0 : next.sync + 1);
+      break;
+  }
+  all.insert(all.end(), picks.begin(), picks.end());
+  all.insert(all.end(), rest.begin(), rest.end());
+  return all;
 }
 
 std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
-                                          faultfs::Choices& choices, std::uint32_t nested, std::string_view why,
-                                          CheckObserver* observer) {
+                                          faultfs::Choices& choices, Then then, const NextCrashVisitor& visit,
+                                          std::string_view why, CheckObserver* observer) {
   ++recoveries_;
   last_depth_ = depth;
   while (disks_.size() <= depth) disks_.push_back(std::make_unique<faultfs::SimDisk>());
@@ -59,13 +151,12 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   }
   faultfs::FileSystem& files = traced ? static_cast<faultfs::FileSystem&>(*traced) : plain_files;
 
-  const std::uint32_t plan = nested == 0 ? kPlain : choices.pick(kPlans, {"what follows the recovery", depth, 0, true});
+  const bool visits_recovery = visit && then == Then::kNothing;
   std::optional<Violation> nested_violation;
-  if (plan == kCrashInRecovery) {
-    const std::uint32_t at = choices.pick(kMostSyncs, {"the sync of recovery at which the power fails", depth, 0, true});
-    disk.set_crash_hook([&, at, syncs = 0U]() mutable {
-      if (syncs++ != at) return;
-      nested_violation = recover(depth + 1, disk, promised, choices, nested - 1, "during recovery", observer);
+  if (visits_recovery) {
+    disk.set_crash_hook([&, sync = 0U]() mutable {
+      if (nested_violation) return;
+      nested_violation = visit({NextCrash::Where::kInRecovery, sync++, then, disk, promised});
     });
   }
   auto opened = engine_.open(files, kDatabaseDirectory, narrator ? &*narrator : nullptr);
@@ -84,43 +175,38 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
     violation->oracle = Oracle::kIdempotent;
     return violation;
   }
-  if (plan == kRecoverAgain) {
-    const Promised same{promised.model, promised.interrupted, promised.set_up, found};
-    return recover(depth + 1, disk, same, choices, nested - 1, "after recovery", observer);
+  if (visits_recovery) {
+    return visit({NextCrash::Where::kAfterRecovery, 0, then, disk, {promised.model, promised.interrupted, promised.set_up, found}});
   }
-  if (plan == kGoOn) return go_on(depth, *database, *session, promised, found, choices, nested - 1, observer);
+  if (then != Then::kNothing) return go_on(depth, *database, *session, promised, found, then, visit);
   return std::nullopt;
 }
 
 std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& database, engine::Session& session,
-                                        const Promised& promised, Expected found, faultfs::Choices& choices, std::uint32_t nested,
-                                        CheckObserver* observer) {
+                                        const Promised& promised, Expected found, Then then, const NextCrashVisitor& visit) {
   // What the user does: again what was interrupted, perhaps with other values, or if it is there already (or was no
   // transaction) a small new one. Records of the same length in the place of those that were lost are what it takes to
   // bring a stale tail of the log back.
   const bool present = found == Expected::kAfter;
   Model model = promised.model.recovered(present);
   const bool is_set_up = !model.committed().tables[0].exists;
-  const bool repeats = promised.interrupted.kind == StepKind::kTransaction && !present;
+  const bool repeats = !is_set_up && promised.interrupted.kind == StepKind::kTransaction && !present;
+  if (then == Then::kOtherWork && !repeats) return std::nullopt;
   Step next;
   if (is_set_up) {
     next = promised.set_up;
   } else if (repeats) {
     next = promised.interrupted;
-    if (choices.pick(2, {"again the same transaction, or with other values", depth, 0, true}) == 1) change_values(next);
+    if (then == Then::kOtherWork) change_values(next);
   }
 
-  const std::uint32_t at =
-      choices.pick(kMostSyncs, {"the sync after recovery at which the power fails; 0: after the answer", depth, 0, true});
   faultfs::SimDisk& disk = *disks_[depth];
+  const Promised kept{model, next, promised.set_up};
   std::optional<Violation> nested_violation;
-  const auto crash = [&](std::string_view why) {
-    nested_violation = recover(depth + 1, disk, {model, next, promised.set_up}, choices, nested, why, observer);
-  };
-  if (at > 0) {
-    disk.set_crash_hook([&, syncs = 1U]() mutable {
-      if (syncs++ != at) return;
-      crash("in the work after recovery");
+  if (visit) {
+    disk.set_crash_hook([&, sync = 0U]() mutable {
+      if (nested_violation) return;
+      nested_violation = visit({NextCrash::Where::kInWork, sync++, then, disk, kept});
     });
   }
   SessionDriver driver(workload_, model, nullptr);
@@ -131,8 +217,8 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
     violation->summary = "after recovery: " + violation->summary;
     return violation;
   }
-  if (at == 0) crash("after a transaction that followed recovery");
-  return nested_violation;
+  if (visit) return visit({NextCrash::Where::kAfterWork, 0, then, disk, kept});
+  return std::nullopt;
 }
 
 std::optional<Violation> Checker::compare(engine::Database& database, engine::Session& session, const Promised& promised,

@@ -2,7 +2,8 @@
 //
 // What else happens is a choice like any other, pick 0 being the plain check: a second crash at once (recovery must be
 // idempotent), the work goes on and crashes later (the recovered engine is alive and keeps what it accepts), or the power
-// fails during recovery itself.
+// fails during recovery itself. The explorer (explore.h) takes the same steps one at a time instead, and looks at every
+// moment at which the power may fail again.
 #pragma once
 
 #include "engine/engine.h"
@@ -17,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,16 +37,64 @@ class CheckObserver {
   virtual faultfs::TraceSink& trace() = 0;
 };
 
+// Which of the legal states must be found.
+enum class Expected : unsigned char { kAny, kBefore, kAfter };
+
+// What a recovery is held to.
+struct Promised {
+  const Model& model;
+  const Step& interrupted;
+  const Step& set_up;
+  Expected expected = Expected::kAny;
+};
+
+// What the user does once a recovery was found right.
+enum class Then : unsigned char {
+  kNothing,
+  kSameWork,   // what was interrupted and is not there, again; else something small and new
+  kOtherWork,  // what was interrupted and is not there, with other values: records of equal length in the same place
+};
+
+// The power may fail once more.
+struct NextCrash {
+  enum class Where : unsigned char { kInRecovery, kAfterRecovery, kInWork, kAfterWork };
+  Where where = Where::kInRecovery;
+  std::uint32_t sync = 0;  // kInRecovery, kInWork: which sync it is, from 0
+  Then then = Then::kNothing;
+  const faultfs::SimDisk& disk;
+  Promised promised;
+
+  std::string_view text() const;
+};
+
 class Checker {
  public:
   // How many crashes may follow the first.
   static constexpr std::uint32_t kMostNested = 2;
+
+  // Told of each moment at which the power may fail again; a violation that it gives is the result.
+  using NextCrashVisitor = std::function<std::optional<Violation>(const NextCrash&)>;
 
   Checker(engine::Engine& engine, const Workload& workload) : engine_(engine), workload_(workload) {}
 
   // Crashes and recovers at this moment, as the choices say. `nested` bounds further crashes.
   std::optional<Violation> check(const CrashMoment& moment, faultfs::Choices& choices, std::uint32_t nested,
                                  CheckObserver* observer = nullptr);
+
+  // One recovery of one crash state, at this depth of the stack of disks, and what follows it. `visit` may be null. With
+  // Then::kNothing it is told of the crashes in and after recovery, else of those in and after the work.
+  std::optional<Violation> recover(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
+                                   faultfs::Choices& choices, Then then, const NextCrashVisitor& visit, std::string_view why,
+                                   CheckObserver* observer = nullptr);
+
+  static Promised promised_at(const CrashMoment& moment) { return {moment.model, moment.interrupted, moment.set_up}; }
+
+  // The picks with which check() fails as recover() did that took `picks`.
+  static std::vector<std::uint32_t> picks_to(std::uint32_t nested, Then then, std::span<const std::uint32_t> picks);
+  // The same, if not recover() itself failed but what came next: at `next`, which came after `picks`, a recovery failed that was
+  // given `rest`.
+  static std::vector<std::uint32_t> picks_through(std::span<const std::uint32_t> picks, const NextCrash& next,
+                                                  std::span<const std::uint32_t> rest);
 
   std::uint64_t recoveries() const { return recoveries_; }
   // The disk on which the last recovery ran. At least one must have run.
@@ -53,20 +103,10 @@ class Checker {
   std::uint64_t outcome() const { return outcome_; }
 
  private:
-  // Which of the legal states must be found.
-  enum class Expected : unsigned char { kAny, kBefore, kAfter };
-  struct Promised {
-    const Model& model;
-    const Step& interrupted;
-    const Step& set_up;
-    Expected expected = Expected::kAny;
-  };
-  struct Level;
-
-  std::optional<Violation> recover(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
-                                   faultfs::Choices& choices, std::uint32_t nested, std::string_view why, CheckObserver* observer);
+  std::optional<Violation> chosen(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
+                                  faultfs::Choices& choices, std::uint32_t nested, std::string_view why, CheckObserver* observer);
   std::optional<Violation> go_on(std::size_t depth, engine::Database& database, engine::Session& session, const Promised& promised,
-                                 Expected found, faultfs::Choices& choices, std::uint32_t nested, CheckObserver* observer);
+                                 Expected found, Then then, const NextCrashVisitor& visit);
 
   // Compares everything with the model; tells which of the two states of an in-doubt transaction it found.
   std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised, Expected& found);

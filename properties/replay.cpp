@@ -1,5 +1,6 @@
 #include "properties/replay.h"
 
+#include "faultfs/assert.h"
 #include "faultfs/sim_file_system.h"
 #include "faultfs/trace.h"
 #include "properties/search.h"
@@ -181,6 +182,13 @@ Result<Replayed> replay(const Case& failing, bool narrate) {
   result.trace_hash = witness.hash();
   result.narrative = std::move(witness.narrative());
   return result;
+}
+
+void complete(Case& failing) {
+  const auto replayed = replay(failing, false);
+  POWERCUT_ASSERT(replayed.has_value() && replayed.value().violation.has_value(), "a failure that was just seen is seen again");
+  failing.trace_hash = replayed.value().trace_hash;
+  failing.failure.violation = *replayed.value().violation;
 }
 
 }  // namespace powercut::properties

@@ -27,4 +27,7 @@ struct Replayed {
 // kInvalidArgument if the engine refuses the case's options. `narrate` false only computes the hash.
 Result<Replayed> replay(const Case& failing, bool narrate);
 
+// Fills in the trace hash, and the violation in the words that a replay gives it. The case must fail when replayed.
+void complete(Case& failing);
+
 }  // namespace powercut::properties

@@ -4,6 +4,7 @@
 #include "properties/case.h"
 #include "properties/check.h"
 #include "properties/timeline.h"
+#include "properties/workers.h"
 
 #include <cstdint>
 #include <functional>
@@ -22,11 +23,6 @@ struct SearchPlan {
   // Only failures of this oracle count, if it is set.
   std::optional<Oracle> only;
   std::uint64_t most_recoveries = std::numeric_limits<std::uint64_t>::max();
-};
-
-struct SearchCount {
-  std::uint64_t states = 0;      // crash states booted from the timeline
-  std::uint64_t recoveries = 0;  // these and the ones nested in them
 };
 
 class Searcher {

@@ -7,8 +7,8 @@ namespace {
 
 class Shrinking {
  public:
-  Shrinking(Searcher& searcher, const Failure& failure, std::uint64_t most_recoveries)
-      : searcher_(searcher), failure_(failure), until_(searcher.count().recoveries + most_recoveries) {}
+  Shrinking(Searcher& searcher, const Failure& failure, const Finder& finder, std::uint64_t most_recoveries)
+      : searcher_(searcher), failure_(failure), finder_(finder), left_(most_recoveries) {}
 
   void shrink_steps(rc::Shrinkable<Steps> current) {
     for (bool simpler = true; simpler;) {
@@ -49,23 +49,19 @@ class Shrinking {
   Shrunk result() { return {std::move(steps_), std::move(failure_)}; }
 
  private:
-  bool exhausted() const { return searcher_.count().recoveries >= until_; }
+  bool exhausted() const { return left_ == 0; }
 
   bool fails(const Steps& steps) {
-    SearchPlan plan;
-    plan.seed = 1;
-    plan.boots_per_point = 8;
-    plan.picks_to_try = {failure_.picks};
-    plan.only = failure_.violation.oracle;
-    plan.most_recoveries = until_ - std::min(until_, searcher_.count().recoveries);
-    auto found = searcher_.search(steps, plan);
+    auto found = finder_(steps, failure_, left_);
     if (!found) return false;
     failure_ = std::move(*found);
     return true;
   }
 
   bool accept_if_fails(std::vector<std::uint32_t> picks) {
+    const std::uint64_t before = searcher_.count().recoveries;
     auto violation = searcher_.execute(steps_, failure_.crash_point, picks);
+    left_ -= std::min(left_, searcher_.count().recoveries - before);
     if (!violation || violation->oracle != failure_.violation.oracle) return false;
     while (!picks.empty() && picks.back() == 0) picks.pop_back();
     failure_.picks = std::move(picks);
@@ -76,13 +72,30 @@ class Shrinking {
   Searcher& searcher_;
   Steps steps_;
   Failure failure_;
-  std::uint64_t until_;
+  const Finder& finder_;
+  std::uint64_t left_;  // recoveries
 };
 
 }  // namespace
 
-Shrunk shrink(Searcher& searcher, const rc::Shrinkable<Steps>& steps, const Failure& failure, std::uint64_t most_recoveries) {
-  Shrinking shrinking(searcher, failure, most_recoveries);
+Finder random_finder(Searcher& searcher) {
+  return [&searcher](const Steps& steps, const Failure& known, std::uint64_t& recoveries_left) {
+    SearchPlan plan;
+    plan.seed = 1;
+    plan.boots_per_point = 8;
+    plan.picks_to_try = {known.picks};
+    plan.only = known.violation.oracle;
+    plan.most_recoveries = recoveries_left;
+    const std::uint64_t before = searcher.count().recoveries;
+    auto found = searcher.search(steps, plan);
+    recoveries_left -= std::min(recoveries_left, searcher.count().recoveries - before);
+    return found;
+  };
+}
+
+Shrunk shrink(Searcher& searcher, const rc::Shrinkable<Steps>& steps, const Failure& failure, const Finder& finder,
+              std::uint64_t most_recoveries) {
+  Shrinking shrinking(searcher, failure, finder, most_recoveries);
   shrinking.shrink_steps(steps);
   shrinking.shrink_picks();
   return shrinking.result();

@@ -9,6 +9,8 @@
 #include <rapidcheck/Shrinkable.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 
 namespace powercut::properties {
 
@@ -19,7 +21,13 @@ struct Shrunk {
 
 inline constexpr std::uint64_t kShrinkRecoveries = 60'000;
 
-Shrunk shrink(Searcher& searcher, const rc::Shrinkable<Steps>& steps, const Failure& failure,
+// Looks for a failure of the same oracle in other steps, in at most so many recoveries, which it takes off.
+using Finder = std::function<std::optional<Failure>(const Steps& steps, const Failure& known, std::uint64_t& recoveries_left)>;
+
+// Tries the picks of the known failure, and random ones.
+Finder random_finder(Searcher& searcher);
+
+Shrunk shrink(Searcher& searcher, const rc::Shrinkable<Steps>& steps, const Failure& failure, const Finder& finder,
               std::uint64_t most_recoveries = kShrinkRecoveries);
 
 }  // namespace powercut::properties

@@ -86,8 +86,12 @@ void marker_key(std::uint64_t transaction, std::string& out) {
   out.assign(text.data(), static_cast<std::size_t>(length));
 }
 
-rc::Gen<Steps> steps_of(const Workload& workload, std::uint32_t most) {
-  return [&workload, most](const rc::Random& source, int /*size*/) {
+rc::Shrinkable<Steps> shrinkable(Steps steps) {
+  return rc::shrinkable::shrinkRecur(std::move(steps), [](const Steps& from) { return simpler_steps(from); });
+}
+
+rc::Gen<Steps> steps_of(const Workload& workload, StepCount count) {
+  return [&workload, count](const rc::Random& source, int /*size*/) {
     rc::Random seeded = source;
     Random random(seeded.next());
     Steps steps;
@@ -95,14 +99,14 @@ rc::Gen<Steps> steps_of(const Workload& workload, std::uint32_t most) {
     set_up.kind = StepKind::kSetUp;
     set_up.count = workload.draw_count(random);
     steps.push_back(set_up);
-    const std::uint32_t count = 1 + random.below(most);
-    while (steps.size() <= count) steps.push_back(workload.draw_step(random, set_up.count));
-    return rc::shrinkable::shrinkRecur(std::move(steps), [](const Steps& from) { return simpler_steps(from); });
+    const std::uint32_t wanted = count.least + random.below(count.most - count.least + 1);
+    while (steps.size() <= wanted) steps.push_back(workload.draw_step(random, set_up.count));
+    return shrinkable(std::move(steps));
   };
 }
 
-rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, std::uint32_t most) {
-  return steps_of(workload, most)(rc::Random(seed), rc::kNominalSize);
+rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, StepCount count) {
+  return steps_of(workload, count)(rc::Random(seed), rc::kNominalSize);
 }
 
 std::string describe(const Workload& workload, const Operation& operation) {

@@ -77,11 +77,20 @@ std::span<const Workload* const> workloads();
 // kInvalidArgument with the names there are.
 Result<const Workload*> find_workload(std::string_view name);
 
-// The generator of a workload's cases: a set-up, then 1 to `most` steps.
-rc::Gen<Steps> steps_of(const Workload& workload, std::uint32_t most);
+// How many steps follow the set-up: at least 1.
+struct StepCount {
+  std::uint32_t least = 1;
+  std::uint32_t most = 16;
+};
+
+// Given steps with the simpler ones that they shrink to.
+rc::Shrinkable<Steps> shrinkable(Steps steps);
+
+// The generator of a workload's cases.
+rc::Gen<Steps> steps_of(const Workload& workload, StepCount count);
 
 // The case of a seed.
-rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, std::uint32_t most);
+rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, StepCount count);
 
 // The marker table's schema, the first of every workload.
 engine::TableSchema marker_schema();

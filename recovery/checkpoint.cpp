@@ -22,9 +22,10 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   core.store->set_checkpoint_begin(begin);
 
   const Lsn everything{std::numeric_limits<std::uint64_t>::max()};
-  POWERCUT_TRYV(
-      core.pool->write_back_before(extent == CheckpointExtent::kEverything ? everything : core.previous_checkpoint_begin));
-  if (!defects.checkpoint_before_data_sync) POWERCUT_TRYV(core.pool->sync());
+  POWERCUT_TRY(const std::size_t written,
+               core.pool->write_back_before(extent == CheckpointExtent::kEverything ? everything : core.previous_checkpoint_begin));
+  const bool must_sync = written > 0 || !defects.checkpoint_syncs_own_writes;
+  if (must_sync && !defects.checkpoint_before_data_sync) POWERCUT_TRYV(core.pool->sync());
 
   ledger::CheckpointEnd end;
   end.begin = begin;
@@ -41,10 +42,10 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   record.clear();
   encode_checkpoint_end(record, end);
   POWERCUT_TRY(const Lsn lsn, core.log.append(record));
-  POWERCUT_TRYV(core.log.flush(lsn));
+  if (!defects.checkpoint_end_unflushed) POWERCUT_TRYV(core.log.flush(lsn));
   POWERCUT_TRYV(core.control.checkpointed(lsn, redo));
   core.previous_checkpoint_begin = begin;
-  core.log.release_before(std::min(needed, redo));
+  core.log.release_before(defects.recycle_before_undo ? redo : std::min(needed, redo));
   return success();
 }
 

@@ -52,7 +52,8 @@ Result<void> create(Core& core) {
   POWERCUT_TRY(const bool exists, core.files.exists(core.directory));
   if (!exists) POWERCUT_TRYV(core.files.make_directory(core.directory));
   // Also if it exists: whoever made it may have died before its name was durable.
-  POWERCUT_TRYV(core.files.sync_directory(faultfs::parent_of(core.directory)));
+  const bool synced = !core.options.defects.database_name_unsynced;
+  if (synced) POWERCUT_TRYV(core.files.sync_directory(faultfs::parent_of(core.directory)));
   POWERCUT_TRYV(remove_leftovers(core));
   ledger::ControlRecord record;
   record.database_id = hash64(as_bytes(core.directory));
@@ -66,7 +67,9 @@ Result<void> create(Core& core) {
 
 Result<void> recover(Core& core, const engine::Narrator* narrator) {
   POWERCUT_TRY(const RedoResult redone, analyse_and_redo(core, narrator));
-  return undo_losers(core, redone.losers, narrator);
+  POWERCUT_TRYV(undo_losers(core, redone.losers, narrator));
+  if (!core.options.defects.redone_log_released) return success();
+  return core.control.checkpointed(core.control.record().checkpoint, core.log.end());
 }
 
 class LedgerEngine final : public engine::Engine {

@@ -61,6 +61,8 @@ Result<RedoResult> Pass::run() {
 
   reader.start(control, redo_from_);
   LogRecord record;
+  const bool late = core_.options.defects.redo_starts_late && control.checkpoint != Lsn::kNone;
+  if (late) POWERCUT_TRYV(reader.next(record));
   for (;;) {
     POWERCUT_TRY(const bool more, reader.next(record));
     if (!more) break;

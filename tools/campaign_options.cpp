@@ -1,5 +1,6 @@
 #include "campaign_options.h"
 
+#include "finding.h"
 #include "properties/case_file.h"
 
 #include <fmt/format.h>
@@ -9,32 +10,40 @@ namespace powercut::tools {
 namespace po = boost::program_options;
 using Texts = std::vector<std::string>;
 
-po::options_description campaign_options() {
+po::options_description setting_options() {
   po::options_description options("what runs on what");
   options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
   options.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
-                        "an option of the engine, may be repeated; what is not set is drawn by each seed");
+                        "an option of the engine, or a knob of the model, may be repeated; engine options that are not set are drawn by each "
+                        "seed");
   options.add_options()("defect", po::value<Texts>()->value_name("NAME"), "switch on a planted bug, may be repeated");
   options.add_options()("workload", po::value<Texts>()->value_name("NAME"),
                         "workload, may be repeated; seeds take turns (default: all)");
-  options.add_options()("model", po::value<std::string>()->default_value("posix"), "what a crash may keep");
-  options.add_options()("atom", po::value<std::string>()->default_value("512"),
-                        "what is written whole or not at all: 512, 4096 or write");
+  options.add_options()("model", po::value<std::string>()->default_value("posix"), "what a crash may keep (see: powercut list models)");
+  options.add_options()("atom", po::value<std::string>(),
+                        "what is written whole or not at all: 512, 4096 or write (default: the model's)");
+  options.add_options()("nested", po::value<std::uint32_t>()->default_value(1), "further crashes after the first: 0, 1 or 2");
+  return options;
+}
+
+po::options_description campaign_options() {
+  po::options_description options = setting_options();
   options.add_options()("steps", po::value<std::uint32_t>()->default_value(16), "most steps of a case");
   options.add_options()("boots", po::value<std::uint32_t>()->default_value(2), "crash states tried at a crash point");
   options.add_options()("points", po::value<std::uint32_t>()->default_value(8), "of 16 crash points, how many are looked at");
-  options.add_options()("nested", po::value<std::uint32_t>()->default_value(1), "further crashes after the first: 0, 1 or 2");
   return options;
 }
 
 Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, const po::variables_map& values) {
   properties::CampaignPlan plan;
   POWERCUT_TRY(plan.kind, properties::find_engine(invocation.engines, values["engine"].as<std::string>()));
+  std::vector<engine::Option> knobs;
   if (values.count("set") > 0) {
     for (const std::string& text : values["set"].as<Texts>()) {
       const auto equals = text.find('=');
       if (equals == std::string::npos) return Error(ErrorCode::kInvalidArgument, "--set " + text + ": must be NAME=VALUE");
-      plan.options.push_back({text.substr(0, equals), text.substr(equals + 1)});
+      engine::Option option{text.substr(0, equals), text.substr(equals + 1)};
+      (faultfs::is_knob(option.name) ? knobs : plan.options).push_back(std::move(option));
     }
   }
   if (values.count("defect") > 0) plan.defects = values["defect"].as<Texts>();
@@ -47,17 +56,47 @@ Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, con
     plan.workloads.assign(properties::workloads().begin(), properties::workloads().end());
   }
   POWERCUT_TRY(plan.model, faultfs::preset(values["model"].as<std::string>()));
-  POWERCUT_TRYV(set_atom(plan.model, values["atom"].as<std::string>()));
+  if (values.count("atom") > 0) POWERCUT_TRYV(set_atom(plan.model, values["atom"].as<std::string>()));
+  for (const auto& knob : knobs) POWERCUT_TRYV(set_knob(plan.model, knob.name, knob.value));
   const auto number = [&](const char* name, std::uint32_t least, std::uint32_t most) -> Result<std::uint32_t> {
     const auto value = values[name].as<std::uint32_t>();
     if (value >= least && value <= most) return value;
     return Error(ErrorCode::kInvalidArgument, fmt::format("--{} {}: must be from {} to {}", name, value, least, most));
   };
-  POWERCUT_TRY(plan.most_steps, number("steps", 1, 100'000));
-  POWERCUT_TRY(plan.boots_per_point, number("boots", 1, 1'000'000));
-  POWERCUT_TRY(plan.points_of_16, number("points", 1, 16));
+  POWERCUT_TRY(plan.steps.most, number("steps", 1, 100'000));
+  if (values.count("boots") > 0) {
+    POWERCUT_TRY(plan.boots_per_point, number("boots", 1, 1'000'000));
+    POWERCUT_TRY(plan.points_of_16, number("points", 1, 16));
+  }
   POWERCUT_TRY(plan.nested, number("nested", 0, properties::Checker::kMostNested));
   return plan;
+}
+
+namespace {
+
+std::string words(const engine::EngineKind& kind, const std::vector<engine::Option>& engine_options,
+                  const std::vector<std::string>& defects, const std::vector<const properties::Workload*>& workloads,
+                  const faultfs::PersistenceModel& model, std::uint32_t nested) {
+  std::string all;
+  const auto add = [&](const std::string& name, const std::string& value) { all += " --" + name + " " + shell_word(value); };
+  add("engine", std::string(kind.name()));
+  for (const auto& option : engine_options) add("set", option.name + "=" + option.value);
+  for (const auto& defect : defects) add("defect", defect);
+  for (const auto* workload : workloads) add("workload", std::string(workload->name()));
+  add("model", model.name);
+  for (const auto& knob : changed_knobs(model)) add("set", knob);
+  add("nested", std::to_string(nested));
+  return all;
+}
+
+}  // namespace
+
+std::string setting_words(const properties::CampaignPlan& plan) {
+  return words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested);
+}
+
+std::string setting_words(const properties::Setting& setting) {
+  return words(*setting.kind, setting.options, setting.defects, {setting.workload}, setting.model, setting.nested);
 }
 
 }  // namespace powercut::tools

@@ -9,9 +9,15 @@
 
 namespace powercut::tools {
 
+// What `explore` takes too.
+boost::program_options::options_description setting_options();
 boost::program_options::options_description campaign_options();
 
-// kInvalidArgument, with what there is, for an unknown engine, option, defect, model, atom or workload.
+// kInvalidArgument, with what there is, for an unknown engine, option, defect, model, knob, atom or workload.
 Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, const boost::program_options::variables_map& values);
+
+// The setting as options of a command line: " --engine ledger --set …".
+std::string setting_words(const properties::CampaignPlan& plan);
+std::string setting_words(const properties::Setting& setting);
 
 }  // namespace powercut::tools

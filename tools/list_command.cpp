@@ -18,6 +18,18 @@ struct Entry {
   std::string summary;
 };
 
+std::string_view note(engine::Needs needs) {
+  switch (needs) {
+    case engine::Needs::kPowerFailure:
+      return "";
+    case engine::Needs::kCoincidence:
+      return " (needs a rare coincidence)";
+    case engine::Needs::kFault:
+      return " (needs faults while it runs)";
+  }
+  return "?";
+}
+
 Result<std::vector<Entry>> entries(const Invocation& invocation, const std::string& what, const std::string& engine_name) {
   std::vector<Entry> all;
   const auto add = [&](std::string_view name, std::string_view summary) {
@@ -29,17 +41,19 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
     for (const auto* workload : properties::workloads()) add(workload->name(), workload->summary());
   } else if (what == "models") {
     for (const auto& model : faultfs::presets()) add(model.name, model.summary);
+  } else if (what == "knobs") {
+    for (const auto& knob : faultfs::knobs()) add(knob.name, fmt::format("{} ({})", knob.summary, knob.values));
   } else if (what == "defects" || what == "options") {
     POWERCUT_TRY(const engine::EngineKind* const engine, properties::find_engine(invocation.engines, engine_name));
     if (what == "defects") {
-      for (const auto& defect : engine->defects()) add(defect.name, defect.summary);
+      for (const auto& defect : engine->defects()) add(defect.name, fmt::format("{}{}", defect.summary, note(defect.needs)));
     } else {
       for (const auto& tunable : engine->tunables())
         add(tunable.name, fmt::format("{} (default {})", tunable.summary, tunable.preset));
     }
   } else {
     return Error(ErrorCode::kInvalidArgument,
-                 "cannot list '" + what + "'; there are: engines, workloads, models, defects and options (of an engine)");
+                 "cannot list '" + what + "'; there are: engines, workloads, models, knobs (of a model), defects and options (of an engine)");
   }
   return all;
 }
@@ -53,11 +67,11 @@ int list_command(const Invocation& invocation) {
   hidden.add_options()("what", po::value<std::string>());
   po::positional_options_description positional;
   positional.add("what", 1);
-  const Parsed parsed = parse(invocation, "list engines | workloads | models | defects | options [OPTIONS]",
+  const Parsed parsed = parse(invocation, "list engines | workloads | models | knobs | defects | options [OPTIONS]",
                               "powercut list defects", options, positional, hidden);
   if (parsed.exit_status) return *parsed.exit_status;
   if (parsed.values.count("what") == 0) {
-    return fail(kWrongUsage, "list what? There are: engines, workloads, models, defects and options (of an engine)");
+    return fail(kWrongUsage, "list what? There are: engines, workloads, models, knobs (of a model), defects and options (of an engine)");
   }
   const auto json = wants_json(parsed.values);
   if (json.has_error()) return fail(json.error());

@@ -3,7 +3,7 @@
 #include "command.h"
 #include "properties/case_file.h"
 #include "properties/replay.h"
-#include "properties/runner.h"
+#include "properties/workers.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -55,7 +55,8 @@ Result<PageRef> BufferPool::fetch(PageId page) {
   const auto usable = [&]() -> Result<void> {
     if (got.has_error()) return got.error();
     if (got.value() < kPageBytes) return damaged("the file ends before it");
-    if (!read.checksum_matches()) return damaged("its checksum does not match its bytes");
+    if (!options_.defects.page_checksum_unchecked && !read.checksum_matches())
+      return damaged("its checksum does not match its bytes");
     if (read.id() != page) return damaged("it is page " + std::to_string(raw(read.id())) + ", in the wrong place");
     if (!read.well_formed()) return damaged("its slots or cells lie outside it, or its keys are not in order");
     if (log_.is_open() && read.lsn() >= log_.end()) return damaged("it is newer than the log");
@@ -133,8 +134,16 @@ Result<void> BufferPool::write_back(std::uint32_t frame) {
   Page page = page_of(frame);
   if (!options_.defects.page_before_log) POWERCUT_TRYV(log_.flush(page.lsn()));
   page.set_checksum();
-  POWERCUT_TRYV(write_full(*data_, std::uint64_t{raw(written.page)} * kPageBytes, {page.data(), kPageBytes}));
+  const auto done = write_page(written.page, {page.data(), kPageBytes});
+  if (done.has_error() && !options_.defects.page_write_error_ignored) return done.error();
   written.dirty = false;
+  return success();
+}
+
+Result<void> BufferPool::write_page(PageId page, std::span<const byte> bytes) {
+  const std::uint64_t offset = std::uint64_t{raw(page)} * kPageBytes;
+  if (!options_.defects.page_written_short) return write_full(*data_, offset, bytes);
+  POWERCUT_TRYV(data_->write(offset, bytes));
   return success();
 }
 
@@ -145,15 +154,19 @@ void BufferPool::mark_dirty(const PageRef& ref, Lsn rec_lsn) {
   frame.rec_lsn = rec_lsn;
 }
 
-Result<void> BufferPool::write_back_before(Lsn until) {
+Result<std::size_t> BufferPool::write_back_before(Lsn until) {
+  std::size_t written = 0;
   for (std::uint32_t frame = 0; frame < memory_.frames.size(); ++frame) {
-    if (memory_.frames[frame].dirty && memory_.frames[frame].rec_lsn < until) POWERCUT_TRYV(write_back(frame));
+    if (!memory_.frames[frame].dirty || memory_.frames[frame].rec_lsn >= until) continue;
+    POWERCUT_TRYV(write_back(frame));
+    ++written;
   }
-  return success();
+  return written;
 }
 
 Result<void> BufferPool::sync() {
-  const auto synced = final_sync(*data_, faultfs::SyncKind::kData);
+  auto synced = final_sync(*data_, faultfs::SyncKind::kData);
+  if (options_.defects.data_sync_retried && synced.has_error()) synced = final_sync(*data_, faultfs::SyncKind::kData);
   if (synced.has_error()) return log_.stop(synced.error());
   return success();
 }
@@ -161,6 +174,7 @@ Result<void> BufferPool::sync() {
 void BufferPool::dirty_pages(std::vector<DirtyPage>& out) const {
   out.clear();
   for (const Frame& frame : memory_.frames) {
+    if (options_.defects.dirty_page_table_full && out.size() == 4) return;
     if (frame.dirty) out.push_back({frame.page, frame.rec_lsn});
   }
 }

@@ -80,8 +80,8 @@ class BufferPool {
   // rec_lsn counts only if the page was clean.
   void mark_dirty(const PageRef& ref, Lsn rec_lsn);
 
-  // Writes every dirty page whose rec_lsn is before `until`.
-  Result<void> write_back_before(Lsn until);
+  // Writes every dirty page whose rec_lsn is before `until`; returns how many.
+  Result<std::size_t> write_back_before(Lsn until);
   // A failure stops the log: the pages written are clean here and may never reach the disk.
   Result<void> sync();
   void dirty_pages(std::vector<DirtyPage>& out) const;
@@ -95,6 +95,7 @@ class BufferPool {
   Result<std::uint32_t> take_frame(PageId page);
   Result<std::uint32_t> replace_by_clock();
   Result<void> write_back(std::uint32_t frame);
+  Result<void> write_page(PageId page, std::span<const byte> bytes);
 
   std::unique_ptr<faultfs::File> data_;
   std::string data_path_;

@@ -3,6 +3,7 @@
 #include "engine/ledger/final_sync.h"
 #include "faultfs/hash.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -29,9 +30,15 @@ Slot encode(const ControlRecord& record) {
   return slot;
 }
 
+// Magic, version and checksum are the same in every version. 0 if it is no control record at all.
+std::uint32_t version_of(const Slot& slot) {
+  if (load<std::uint64_t>(slot.data()) != kMagic) return 0;
+  if (load<std::uint32_t>(slot.data() + 60) != crc32c(~0U, std::span(slot).first(60))) return 0;
+  return load<std::uint32_t>(slot.data() + 8);
+}
+
 std::optional<ControlRecord> decode(const Slot& slot) {
-  if (load<std::uint64_t>(slot.data()) != kMagic || load<std::uint32_t>(slot.data() + 8) != kFormatVersion) return std::nullopt;
-  if (load<std::uint32_t>(slot.data() + 60) != crc32c(~0U, std::span(slot).first(60))) return std::nullopt;
+  if (version_of(slot) != kFormatVersion) return std::nullopt;
   ControlRecord record;
   record.segment_bytes = load<std::uint32_t>(slot.data() + 12);
   record.sequence = load<std::uint64_t>(slot.data() + 16);
@@ -49,17 +56,23 @@ std::optional<ControlRecord> decode(const Slot& slot) {
 Result<bool> Control::read() {
   auto opened = files_.open(path(kControlName), OpenMode::kReadWrite);
   if (opened.has_error()) {
-    if (opened.error().code() == ErrorCode::kNotFound) return false;
+    if (opened.error().code() == ErrorCode::kNotFound || defects_.unreadable_is_new) return false;
     return opened.error();
   }
   file_ = std::move(opened).value();
   std::optional<ControlRecord> newest;
+  std::uint32_t other_version = 0;
   for (std::uint64_t slot = 0; slot < 2; ++slot) {
     Slot bytes{};
     POWERCUT_TRY(const std::size_t got, read_full(*file_, slot * kControlSlotBytes, bytes));
     if (got < bytes.size()) continue;
+    if (version_of(bytes) != kFormatVersion) other_version = std::max(other_version, version_of(bytes));
     const auto record = decode(bytes);
-    if (record && (!newest || record->sequence > newest->sequence)) newest = record;
+    if (record && (!newest || (record->sequence > newest->sequence) != defects_.stale_control_slot)) newest = record;
+  }
+  if (!newest && other_version != 0) {
+    return Error(ErrorCode::kUnsupported, path(kControlName) + ": a database of format version " + std::to_string(other_version) +
+                                              "; this engine reads version " + std::to_string(kFormatVersion));
   }
   if (!newest) {
     return Error(ErrorCode::kCorrupt, path(kControlName) + ": neither slot (at byte 0 and 4096) holds a control record of format " +
@@ -77,7 +90,7 @@ Result<void> Control::create() {
   POWERCUT_TRYV(write_full(*file_, record_.sequence % 2 * kControlSlotBytes, slot));
   if (!defects_.control_unsynced_rename) POWERCUT_TRYV(file_->sync(SyncKind::kFull));
   POWERCUT_TRYV(files_.rename(path(kControlTemporaryName), path(kControlName)));
-  POWERCUT_TRYV(files_.sync_directory(directory_));
+  if (!defects_.control_name_unsynced) POWERCUT_TRYV(files_.sync_directory(directory_));
   name_is_durable_ = true;
   POWERCUT_TRY(file_, files_.open(path(kControlName), OpenMode::kReadWrite));
   return success();

@@ -55,7 +55,7 @@ Result<Lsn> Log::append(std::string& record, Reserve* reserve) {
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place, memory_.buffer.size());
+       control_.record().database_id, place, memory_.buffer.size(), defects_);
   memory_.buffer += record;
   offset_ += record.size();
   reserved_ -= of_reserve;
@@ -107,7 +107,8 @@ Result<void> Log::rewrite_recovered(Lsn until, std::size_t wiped) {
   segment_bytes_ = control_.record().segment_bytes;
   const std::uint64_t segment = (raw(until) - 1) / segment_bytes_;
   const Lsn start = static_cast<Lsn>(segment * segment_bytes_ + kSegmentHeaderBytes);
-  const Lsn from = std::min(until, std::max({start, recovered_durable_, control_.record().checkpoint}));
+  const Lsn durable = defects_.recovered_log_unsynced ? until : std::max({start, recovered_durable_, control_.record().checkpoint});
+  const Lsn from = std::min(until, durable);
   const std::size_t recovered = until - from;
   if (recovered + wiped == 0) return success();
   POWERCUT_TRY(file_, files_.open(path(segment), OpenMode::kReadWrite));
@@ -135,9 +136,11 @@ Result<void> Log::flush_recovered(Lsn lsn) {
 // of one transaction end their headers alike). And whole records that it left farther on must differ from ours.
 Result<void> Log::begin_epoch() {
   const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(kRecordHeaderBytes, segment_bytes_ - offset_));
-  POWERCUT_TRYV(rewrite_recovered(end(), room));
-  const auto counted = control_.next_epoch();
-  if (counted.has_error()) return failed(counted.error());
+  POWERCUT_TRYV(rewrite_recovered(end(), defects_.torn_tail_kept ? 0 : room));
+  if (!defects_.epoch_not_bumped) {
+    const auto counted = control_.next_epoch();
+    if (counted.has_error()) return failed(counted.error());
+  }
   epoch_is_ours_ = true;
   return success();
 }
@@ -154,16 +157,21 @@ Result<void> Log::write_out() {
   if (file_ == nullptr) {
     POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
   }
-  POWERCUT_TRYV(write_durably(unwritten_, as_bytes(memory_.buffer)));
+  const auto written = write_durably(unwritten_, as_bytes(memory_.buffer));
+  const bool skipped = defects_.full_disk_skipped && written.has_error() && written.error().code() == ErrorCode::kNoSpace;
+  if (written.has_error() && !skipped) return written.error();
   unwritten_ = offset_;
   memory_.buffer.clear();
-  return success();
+  return written;
 }
 
 // Writes to the current segment and syncs it.
 Result<void> Log::write_durably(std::uint64_t offset, std::span<const byte> bytes) {
   auto done = write_full(*file_, offset, bytes);
-  if (done.has_value()) done = final_sync(*file_, SyncKind::kData);
+  if (done.has_value()) {
+    done = final_sync(*file_, SyncKind::kData);
+    if (defects_.log_sync_retried && done.has_error()) done = final_sync(*file_, SyncKind::kData);
+  }
   if (done.has_error()) return failed(done.error());
   return success();
 }
@@ -174,7 +182,7 @@ Result<void> Log::next_segment() {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, end(), memory_.buffer.size());
+         control_.record().epoch, control_.record().database_id, end(), memory_.buffer.size(), defects_);
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }
@@ -232,7 +240,8 @@ Result<void> Log::reuse_old_segment(std::uint64_t segment) {
   }
   // Looked up again if anything fails on the way.
   old_segments_known_ = false;
-  const auto needed = std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_);
+  const auto needed =
+      std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_ + (defects_.recycle_off_by_one ? 1 : 0));
   const auto spare = needed - old_segments_.begin();
   if (spare > 0) {
     POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));

@@ -78,6 +78,13 @@ Result<bool> LogReader::use_segment(std::uint64_t segment) {
   return true;
 }
 
+// 0 at the end of the file.
+Result<std::size_t> LogReader::read_some(faultfs::File& file, std::size_t offset, std::span<byte> into) const {
+  const auto got = file.read(offset, into);
+  if (got.has_error() && defects_.read_error_ends_log) return std::size_t{0};
+  return got;
+}
+
 Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
   if (begin < loaded_begin_ || begin > loaded_end_) {
     // A jump: start again from the piece that holds it.
@@ -88,7 +95,8 @@ Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
   while (loaded_end_ < end) {
     const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
     const std::size_t until = std::min<std::size_t>((loaded_end_ / piece + 1) * piece, control_.segment_bytes);
-    POWERCUT_TRY(const std::size_t got, file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
+    POWERCUT_TRY(const std::size_t got,
+                 read_some(*file_, loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
     if (got == 0) return false;
     loaded_end_ += got;
   }
@@ -113,9 +121,10 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   why_ended_ = "the segment file is cut short";
   if (!has_body) return false;
   const auto bytes = std::span<const byte>(buffer_).subspan(offset, pad ? kRecordHeaderBytes : header.length);
-  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn) && !defects_.torn_record_accepted) {
+  if (header.crc != record_checksum(bytes, control_.database_id, record.lsn, defects_) && !defects_.torn_record_accepted) {
     why_ended_ = "the record's checksum does not match";
-    return false;
+    if (!defects_.torn_record_skipped) return false;
+    record.header.type = RecordType::kPad;
   }
   record.body = bytes.subspan(kRecordHeaderBytes);
   return true;
@@ -126,7 +135,7 @@ Result<bool> LogReader::next(LogRecord& record) {
     std::uint64_t segment = raw(position_) / control_.segment_bytes;
     std::size_t offset = raw(position_) % control_.segment_bytes;
     if (offset == 0) offset = kSegmentHeaderBytes;
-    if (offset + kRecordHeaderBytes > control_.segment_bytes) {
+    if (offset + kRecordHeaderBytes > control_.segment_bytes && !defects_.segment_end_ends_log) {
       ++segment;
       offset = kSegmentHeaderBytes;
     }
@@ -136,7 +145,7 @@ Result<bool> LogReader::next(LogRecord& record) {
     POWERCUT_TRY(const bool valid, decode(offset, record));
     if (!valid) return false;
     if (record.header.epoch > control_.epoch) return newer_than_control(record);
-    if (record.header.epoch < epoch_) {
+    if (record.header.epoch < epoch_ && !defects_.epoch_unchecked) {
       why_ended_ = "the record is of another incarnation";
       return false;
     }
@@ -166,8 +175,11 @@ Result<std::vector<byte>> LogReader::rest_of_segment(std::uint64_t segment, std:
     return opened.error();
   }
   bytes.resize(control_.segment_bytes - offset);
-  POWERCUT_TRY(const std::size_t got, read_full(*opened.value(), offset, bytes));
-  bytes.resize(got);
+  for (std::size_t got = 0; got < bytes.size();) {
+    POWERCUT_TRY(const std::size_t more, read_some(*opened.value(), offset + got, std::span(bytes).subspan(got)));
+    if (more == 0) bytes.resize(got);
+    got += more;
+  }
   return bytes;
 }
 
@@ -207,7 +219,7 @@ Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t
     if (header.length < kRecordHeaderBytes || header.length > bytes.size() || header.epoch > control_.epoch) continue;
     if (header.not_durable >= at + slack) continue;
     const Lsn place = static_cast<Lsn>(segment * control_.segment_bytes + offset + at);
-    if (header.crc != record_checksum(bytes.first(header.length), control_.database_id, place)) continue;
+    if (header.crc != record_checksum(bytes.first(header.length), control_.database_id, place, defects_)) continue;
     return Error(ErrorCode::kCorrupt, directory_ + ": the log ends at LSN " + std::to_string(raw(position_)) + " (" +
                                           std::string(why_ended_) + "), but at LSN " + std::to_string(raw(place)) +
                                           " is a record that was written when the place had been durable: it is damaged");

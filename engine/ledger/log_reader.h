@@ -61,6 +61,7 @@ class LogReader {
 
  private:
   Result<bool> use_segment(std::uint64_t segment);
+  Result<std::size_t> read_some(faultfs::File& file, std::size_t offset, std::span<byte> into) const;
   // Makes bytes [begin, end) of the current segment available; false if the file ends before.
   Result<bool> ensure(std::size_t begin, std::size_t end);
   // The record at an offset of the current segment; false with the reason if there is none.

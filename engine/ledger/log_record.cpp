@@ -121,21 +121,22 @@ void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {
   }
 }
 
-std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place) {
-  const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ raw(place)));
+std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
+  const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ (defects.checksum_without_place ? 0 : raw(place))));
   // A pad's body is whatever the segment held before.
   const bool pad = record[12] == static_cast<byte>(RecordType::kPad);
-  const std::size_t covered = pad ? kRecordHeaderBytes : record.size();
+  std::size_t covered = pad ? kRecordHeaderBytes : record.size();
+  if (defects.checksum_of_first_sector) covered = std::min(covered, std::size_t{512});
   return crc32c(seed, record.subspan(sizeof(std::uint32_t), covered - sizeof(std::uint32_t)));
 }
 
 void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
-          std::uint64_t not_durable) {
+          std::uint64_t not_durable, const Defects& defects) {
   store(record.data() + 4, length);
   store(record.data() + 8, epoch);
   const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(not_durable, kMostNotDurable));
   store(record.data() + 12, load<std::uint32_t>(record.data() + 12) | bounded << 8U);
-  store(record.data(), record_checksum(record, database_id, place));
+  store(record.data(), record_checksum(record, database_id, place, defects));
 }
 
 RecordHeader decode_header(std::span<const byte> record) {

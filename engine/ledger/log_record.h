@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/ledger/ids.h"
+#include "engine/ledger/options.h"
 #include "engine/ledger/page.h"
 #include "faultfs/bytes.h"
 #include "faultfs/result.h"
@@ -87,9 +88,9 @@ void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint);
 // Fills in the rest of the header of a record that lies in memory. The length is that of the bytes given, except of a pad,
 // which also covers what follows it.
 void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
-          std::uint64_t not_durable = 0);
+          std::uint64_t not_durable = 0, const Defects& defects = {});
 // The checksum that a record of this database must have at this place.
-std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place);
+std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects = {});
 
 // --- Decoding ---
 

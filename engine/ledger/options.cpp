@@ -6,12 +6,14 @@
 namespace powercut::ledger {
 namespace {
 
+using engine::Needs;
+
 struct Switch {
   engine::Defect text;
   bool Defects::*flag;
 };
 
-constexpr std::array<Switch, 21> kSwitches{{
+constexpr auto kSwitches = std::to_array<Switch>({
     {{"ack-before-sync", "a commit is acknowledged before the log is synced"}, &Defects::ack_before_sync},
     {{"page-before-log", "a dirty page may be written before the log that describes it"}, &Defects::page_before_log},
     {{"no-page-image", "the first change of a page after a checkpoint logs no full page image"}, &Defects::no_page_image},
@@ -32,14 +34,71 @@ constexpr std::array<Switch, 21> kSwitches{{
     {{"control-unsynced-rename", "the new control file is renamed into place without syncing its contents"},
      &Defects::control_unsynced_rename},
     {{"segment-name-unsynced", "a log segment is created but its directory never synced"}, &Defects::segment_name_unsynced},
-    {{"recycle-too-early", "log segments are recycled although an active transaction still needs them for undo"},
-     &Defects::recycle_too_early},
+    {{"recycle-too-early", "log segments are recycled although redo and undo still need them"}, &Defects::recycle_too_early},
     {{"torn-record-accepted", "a log record is trusted without its checksum"}, &Defects::torn_record_accepted},
     {{"split-not-atomic", "the pages of a B+tree split are logged one by one"}, &Defects::split_not_atomic},
     {{"drop-frees-early", "dropping a table frees its pages before the transaction commits"}, &Defects::drop_frees_early},
     {{"free-list-unlogged", "the allocation of a page is not logged"}, &Defects::free_list_unlogged},
     {{"unique-index-unlogged", "changes of a unique index are applied but not logged"}, &Defects::unique_index_unlogged},
-}};
+    {{"torn-record-skipped", "a log record whose checksum does not match is skipped, and what follows is read"},
+     &Defects::torn_record_skipped},
+    {{"checksum-of-first-sector", "the checksum of a log record covers its first 512 bytes only"},
+     &Defects::checksum_of_first_sector},
+    {{"segment-end-ends-log", "the log is taken to end where a segment ends without a pad"}, &Defects::segment_end_ends_log},
+    {{"checkpoint-end-unflushed", "the control record names a checkpoint whose END is not durable"},
+     &Defects::checkpoint_end_unflushed},
+    {{"checkpoint-syncs-own-writes", "a checkpoint syncs the data file only if it wrote a page itself, not for what was evicted"},
+     &Defects::checkpoint_syncs_own_writes},
+    {{"dirty-page-table-full", "a checkpoint's dirty page table has room for four pages and leaves out the rest"},
+     &Defects::dirty_page_table_full},
+    {{"rec-lsn-after-image", "a page counts as dirty from the record after its full page image"}, &Defects::rec_lsn_after_image},
+    {{"redirtied-page-late",
+      "a page that is changed again after it was written counts as dirty from that change only, not from its image"},
+     &Defects::redirtied_page_late},
+    {{"redo-starts-late", "redo starts with the record after the one that the checkpoint names"}, &Defects::redo_starts_late},
+    {{"clr-without-undo-next", "a compensation log record names the record before it, not the one that is to be undone next"},
+     &Defects::clr_without_undo_next},
+    {{"redone-log-released", "recovery gives up the log that it redid before the pages are durable"},
+     &Defects::redone_log_released},
+    {{"recycle-off-by-one", "the log segment that holds the oldest record still needed is recycled too"},
+     &Defects::recycle_off_by_one},
+    {{"recycle-before-undo", "log segments are recycled once redo does not need them, whatever undo of an active transaction does",
+      Needs::kCoincidence},
+     &Defects::recycle_before_undo},
+    {{"stale-control-slot", "of two sound control records recovery takes the older"}, &Defects::stale_control_slot},
+    {{"control-name-unsynced", "the control file is renamed into place but its directory never synced"},
+     &Defects::control_name_unsynced},
+    {{"database-name-unsynced", "the database's directory is made but the one above it never synced"},
+     &Defects::database_name_unsynced},
+    {{"ack-of-earlier-record", "a commit is acknowledged once the record before it is durable"}, &Defects::ack_of_earlier_record},
+    {{"checksum-without-place", "a log record's checksum does not cover its place, so what a recycled segment held passes for new",
+      Needs::kCoincidence},
+     &Defects::checksum_without_place},
+    {{"epoch-unchecked", "a log record of an earlier incarnation passes for one of this", Needs::kCoincidence},
+     &Defects::epoch_unchecked},
+    {{"epoch-not-bumped", "recovery does not begin a new incarnation of the log", Needs::kCoincidence}, &Defects::epoch_not_bumped},
+    {{"torn-tail-kept", "the first record after recovery is written over half a record, which is not wiped out before",
+      Needs::kCoincidence},
+     &Defects::torn_tail_kept},
+    {{"log-sync-retried", "after a failed sync of the log it is synced again, and if that succeeds all seems well", Needs::kFault},
+     &Defects::log_sync_retried},
+    {{"data-sync-retried", "after a failed sync of the data file a checkpoint syncs it again, and if that succeeds all seems well",
+      Needs::kFault},
+     &Defects::data_sync_retried},
+    {{"full-disk-skipped", "when the disk is full the log goes on behind the half of a record that was written", Needs::kFault},
+     &Defects::full_disk_skipped},
+    {{"page-write-error-ignored", "an error of the write of a page is ignored, and the page counts as clean", Needs::kFault},
+     &Defects::page_write_error_ignored},
+    {{"page-written-short", "how much of a page was written is not looked at", Needs::kFault}, &Defects::page_written_short},
+    {{"read-error-ends-log", "an error of a read of the log is taken for its end", Needs::kFault}, &Defects::read_error_ends_log},
+    {{"unreadable-is-new", "a control file that cannot be opened is taken for a database that does not exist", Needs::kFault},
+     &Defects::unreadable_is_new},
+    {{"recovered-log-unsynced", "what recovery read of the log counts as durable, though it may be in the page cache only",
+      Needs::kFault},
+     &Defects::recovered_log_unsynced},
+    {{"page-checksum-unchecked", "a page's checksum is not looked at when it is read", Needs::kFault},
+     &Defects::page_checksum_unchecked},
+});
 
 constexpr auto kDefectTexts = [] {
   std::array<engine::Defect, kSwitches.size()> texts{};

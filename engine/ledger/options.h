@@ -32,6 +32,36 @@ struct Defects {
   bool drop_frees_early = false;
   bool free_list_unlogged = false;
   bool unique_index_unlogged = false;
+  bool torn_record_skipped = false;
+  bool checksum_of_first_sector = false;
+  bool segment_end_ends_log = false;
+  bool checkpoint_end_unflushed = false;
+  bool checkpoint_syncs_own_writes = false;
+  bool dirty_page_table_full = false;
+  bool rec_lsn_after_image = false;
+  bool redirtied_page_late = false;
+  bool redo_starts_late = false;
+  bool clr_without_undo_next = false;
+  bool redone_log_released = false;
+  bool recycle_off_by_one = false;
+  bool recycle_before_undo = false;
+  bool stale_control_slot = false;
+  bool control_name_unsynced = false;
+  bool database_name_unsynced = false;
+  bool ack_of_earlier_record = false;
+  bool checksum_without_place = false;
+  bool epoch_unchecked = false;
+  bool epoch_not_bumped = false;
+  bool torn_tail_kept = false;
+  bool log_sync_retried = false;
+  bool data_sync_retried = false;
+  bool full_disk_skipped = false;
+  bool page_write_error_ignored = false;
+  bool page_written_short = false;
+  bool read_error_ends_log = false;
+  bool unreadable_is_new = false;
+  bool recovered_log_unsynced = false;
+  bool page_checksum_unchecked = false;
 };
 
 struct Options {

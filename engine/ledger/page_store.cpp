@@ -11,7 +11,7 @@ Result<void> PageStore::image_if_first_change(PageRef& page, Log::Reserve* reser
   Page changed = page.page();
   if (changed.lsn() > checkpoint_begin_) {
     // Its image is in the log since the checkpoint began, but where exactly is forgotten when the page is written.
-    pool_.mark_dirty(page, checkpoint_begin_);
+    pool_.mark_dirty(page, defects_.redirtied_page_late ? log_.end() : checkpoint_begin_);
     return success();
   }
   if (defects_.no_page_image) {
@@ -22,7 +22,7 @@ Result<void> PageStore::image_if_first_change(PageRef& page, Log::Reserve* reser
   encode_images(record_, {&changed, 1});
   POWERCUT_TRY(const Lsn lsn, log_.append(record_, reserve));
   changed.set_lsn(lsn);
-  pool_.mark_dirty(page, lsn);
+  pool_.mark_dirty(page, defects_.rec_lsn_after_image ? log_.end() : lsn);
   return success();
 }
 

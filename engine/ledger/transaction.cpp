@@ -98,7 +98,8 @@ Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bo
   inverse.page = leaf.page.page().id();
   inverse.slot = leaf.slot;
   if (logged) {
-    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, undo_next, inverse, leaf.page, reserve_));
+    const Lsn named = core_.options.defects.clr_without_undo_next ? state_.last : undo_next;
+    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, named, inverse, leaf.page, reserve_));
     appended(lsn);
     if (changes_ > 0) imaged_ = std::min(imaged_, --changes_);
   } else {
@@ -168,8 +169,9 @@ Result<void> Transaction::commit() {
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
   POWERCUT_TRY(const Lsn lsn, core_.log.append(record_, &reserve_));
+  const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
   if (!core_.options.defects.ack_before_sync) {
-    const auto flushed = core_.log.flush(lsn);
+    const auto flushed = core_.log.flush(awaited);
     if (flushed.has_error()) {
       // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
       in_doubt_ = true;

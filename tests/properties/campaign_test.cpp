@@ -1,6 +1,6 @@
 // Campaigns over engines that misbehave in ways of their own.
 #include "properties/campaign.h"
-#include "properties/runner.h"
+#include "properties/workers.h"
 #include "recovery/ledger_engine.h"
 #include "tests/support/property.h"
 
@@ -63,7 +63,7 @@ TEST_CASE("an engine that ends the process is a finding, and takes nobody with i
   const std::atomic<bool> stop{false};
   const auto report = run_campaign(campaign, {1, 50, 2}, stop, nullptr);
   REQUIRE(report.has_value());
-  REQUIRE(report.value().failing_seed);
+  REQUIRE(report.value().failing_item);
   CHECK(report.value().worker_death.find("signal 6") == 0);
 }
 
@@ -71,13 +71,14 @@ TEST_CASE("an interrupted campaign gives the figures so far") {
   const auto kind = recovery::make_ledger_kind();
   auto campaign = std::move(Campaign::make(plan_for(*kind))).value();
   std::atomic<bool> stop{false};
-  const auto report = run_campaign(campaign, {1, 1'000'000'000, 2}, stop, [&](const RunnerFigures& figures) {
-    if (figures.cases > 20) stop = true;
+  const auto report = run_campaign(campaign, {1, 1'000'000'000, 2}, stop, [&](const WorkFigures& figures) {
+    if (figures.items > 20) stop = true;
+    return true;
   });
   REQUIRE(report.has_value());
   CHECK(report.value().interrupted);
-  CHECK(report.value().figures.cases > 20);
-  CHECK_FALSE(report.value().failing_seed);
+  CHECK(report.value().figures.items > 20);
+  CHECK_FALSE(report.value().failing_item);
 }
 
 TEST_CASE("the same seed is the same case, another seed another") {
@@ -86,8 +87,8 @@ TEST_CASE("the same seed is the same case, another seed another") {
   property("seeds", [&](std::uint64_t seed) {
     const Setting setting = campaign.setting_of(seed);
     RC_ASSERT(setting.options == campaign.setting_of(seed).options);
-    const auto steps = steps_of_seed(*setting.workload, seed, 16).value();
-    RC_ASSERT(steps == steps_of_seed(*setting.workload, seed, 16).value());
+    const auto steps = steps_of_seed(*setting.workload, seed, {1, 16}).value();
+    RC_ASSERT(steps == steps_of_seed(*setting.workload, seed, {1, 16}).value());
     RC_ASSERT(steps.front().kind == StepKind::kSetUp);
     RC_ASSERT(steps.size() >= 2U && steps.size() <= 17U);
   });

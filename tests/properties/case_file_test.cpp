@@ -29,7 +29,7 @@ Case some_case(const engine::EngineKind& kind, std::uint64_t seed) {
   failing.setting.model = faultfs::preset("ext4-ordered").value();
   failing.setting.workload = workloads()[seed % workloads().size()];
   failing.seed = seed;
-  failing.steps = steps_of_seed(*failing.setting.workload, seed, 8).value();
+  failing.steps = steps_of_seed(*failing.setting.workload, seed, {1, 8}).value();
   failing.failure.crash_point = random.below(4) == 0 ? kNoCrash : random.below(100);
   for (std::uint32_t left = random.below(9); left > 0; --left) failing.failure.picks.push_back(random.below(5));
   failing.failure.violation = {Oracle::kAtomic, "it is \"there\"", {"a", "b"}};

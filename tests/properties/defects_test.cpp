@@ -14,6 +14,8 @@ TEST_CASE("every planted bug is found within 20,000 crash states, and shrinks to
   std::vector<std::size_t> steps;
   REQUIRE(kind->defects().size() >= 16);
   for (const engine::Defect& defect : kind->defects()) {
+    // Random power failures do not reach the others; tests/engine/defects_test.cpp does.
+    if (defect.needs != engine::Needs::kPowerFailure) continue;
     INFO(defect.name);
     CampaignPlan plan;
     plan.kind = kind.get();

@@ -2,7 +2,7 @@
 #include "properties/campaign.h"
 #include "properties/case_file.h"
 #include "properties/replay.h"
-#include "properties/runner.h"
+#include "properties/workers.h"
 #include "recovery/ledger_engine.h"
 #include "tests/support/property.h"
 
@@ -32,9 +32,9 @@ TEST_CASE("a seed's steps, failure and trace are the same in every build") {
     std::string_view trace_hash;
   };
   static constexpr Golden kGolden[] = {
-      {"ack-before-sync", 1, "c67e647875864a03"},
-      {"no-page-image", 2, "35a1e59770f5ff5f"},
-      {"unique-index-unlogged", 2, "7f83a28d28df772a"},
+      {"ack-before-sync", 1, "845b0af2bf5f475a"},
+      {"no-page-image", 2, "6fab1fc6e831b577"},
+      {"unique-index-unlogged", 2, "597308c4ea54f966"},
   };
   const auto kind = recovery::make_ledger_kind();
   for (const Golden& golden : kGolden) {
@@ -80,9 +80,9 @@ TEST_CASE("the lowest failing seed is found with any number of jobs") {
     auto campaign = std::move(Campaign::make(plan_with(*kind, "drop-frees-early"))).value();
     const auto report = run_campaign(campaign, {1, 2000, jobs}, stop, nullptr);
     REQUIRE(report.has_value());
-    REQUIRE(report.value().failing_seed);
-    if (!expected) expected = report.value().failing_seed;
-    CHECK(report.value().failing_seed == expected);
+    REQUIRE(report.value().failing_item);
+    if (!expected) expected = report.value().failing_item;
+    CHECK(report.value().failing_item == expected);
   }
 }
 
@@ -95,8 +95,8 @@ TEST_CASE("without a failure every number of jobs counts the same") {
   for (const std::uint32_t jobs : {1U, 3U}) {
     auto campaign = std::move(Campaign::make(plan)).value();
     const auto report = run_campaign(campaign, {1, 60, jobs}, stop, nullptr).value();
-    CHECK_FALSE(report.failing_seed);
-    counts.push_back(report.figures.cases);
+    CHECK_FALSE(report.failing_item);
+    counts.push_back(report.figures.items);
     counts.push_back(report.figures.count.states);
     counts.push_back(report.figures.count.recoveries);
     counts.push_back(report.figures.distinct_outcomes);

@@ -30,7 +30,7 @@ void expect_no_violation(std::string_view model, std::string_view atom, const Wo
   setting.workload = &workload;
   const auto engine = std::move(kind->make(setting.options, {})).value();
   property(id, [&] {
-    const auto steps = *steps_of(workload, 12);
+    const auto steps = *steps_of(workload, {1, 12});
     SearchPlan plan;
     plan.seed = *rc::gen::arbitrary<std::uint64_t>();
     plan.points_of_16 = 8;
@@ -71,7 +71,7 @@ TEST_CASE("garbage in what was being written is survived where it is not a secto
     SearchPlan plan;
     plan.seed = *rc::gen::arbitrary<std::uint64_t>();
     Searcher searcher(*engine, setting);
-    static_cast<void>(searcher.search(*steps_of(kv(), 8), plan));
+    static_cast<void>(searcher.search(*steps_of(kv(), {1, 8}), plan));
     RC_ASSERT(searcher.count().states > 0U);
   });
 }

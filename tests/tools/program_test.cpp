@@ -108,8 +108,9 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
     CHECK(ended.error.find(message) != std::string::npos);
   };
   refused("run --modle posix", "unrecognised option '--modle'");
-  refused("run --model ntfs", "no persistence model is called 'ntfs'; there are: posix ext4-ordered prefix");
-  refused("run --atom 7", "no atom is '7'; there are: 512, 4096, write");
+  refused("run --model ntfs",
+          "no persistence model is called 'ntfs'; there are: posix ext4-ordered ext4-writeback xfs btrfs prefix");
+  refused("run --atom 7", "the knob atom cannot be '7'; there are: 512 4096 write");
   refused("run --defect none", "ledger has no defect 'none'; there are: ack-before-sync");
   refused("run --workload tpcc", "no workload is called 'tpcc'; there are: bank kv savepoints");
   refused("run --engine db2", "no engine is called 'db2'; there are: ledger");
@@ -128,7 +129,12 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("list", "list what?");
   refused("list colours", "cannot list 'colours'; there are: engines");
   refused("log", "Give the directory of a database");
-  refused("fly", "no command is called 'fly'; there are: run replay log list");
+  refused("run --set rename=never", "the knob rename cannot be 'never'; there are: one-step split");
+  refused("explore --seeds 0", "--seeds 0: must be from 1");
+  refused("explore --time 0", "--time 0: must be more than 0 seconds");
+  refused("explore --point 0", "--point 0: must be from 1");
+  refused("explore --boots 3", "boots");
+  refused("fly", "no command is called 'fly'; there are: run explore replay log list");
 }
 
 TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is written") {

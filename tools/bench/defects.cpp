@@ -22,6 +22,7 @@ int run() {
       "| defect | what it is | crash states, median | most | steps of the shrunk case, median |\n| --- | --- | --- | --- | --- "
       "|\n");
   for (const engine::Defect& defect : kind->defects()) {
+    if (defect.needs != engine::Needs::kPowerFailure) continue;
     properties::CampaignPlan plan;
     plan.kind = kind.get();
     plan.defects = {std::string(defect.name)};

@@ -1,0 +1,338 @@
+// powercut explore: every crash state of a case, crash point by crash point, and a statement of what was covered.
+#include "campaign_options.h"
+#include "command.h"
+#include "finding.h"
+#include "properties/campaign.h"
+#include "properties/case_file.h"
+#include "properties/exploration.h"
+#include "terminal.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <thread>
+
+namespace powercut::tools {
+namespace {
+
+namespace po = boost::program_options;
+using Json = nlohmann::ordered_json;
+using properties::Campaign;
+using properties::Case;
+using properties::CaseReport;
+using properties::Coverage;
+using properties::ExplorationPlan;
+using properties::ExplorationProgress;
+using properties::ExplorationReport;
+using Ended = ExplorationReport::Ended;
+
+std::string counted(std::uint64_t count, std::string_view what) {
+  const std::string_view ending = count == 1 ? "" : what.ends_with("s") || what.ends_with("sh") ? "es" : "s";
+  return grouped(count) + " " + std::string(what) + std::string(ending);
+}
+
+std::string power_of_two(double bits) { return fmt::format("2^{:.1f}", bits); }
+
+// What was visited of the trees of one level.
+std::string text_of(const Coverage& coverage) {
+  if (coverage.exhaustive) return "exhaustive";
+  std::string text;
+  if (coverage.losses >= 0) text = "complete up to " + counted(static_cast<std::uint64_t>(coverage.losses), "loss");
+  if (coverage.survivors >= 0) {
+    text += (text.empty() ? "complete up to " : " and ") + counted(static_cast<std::uint64_t>(coverage.survivors), "survivor");
+  }
+  return text + (text.empty() ? "sampled" : ", then sampled");
+}
+
+bool complete(const CaseReport& report) { return report.rounds > report.explored.setting.nested; }
+
+std::string text_of(const CaseReport& report) {
+  std::string text = text_of(report.coverage);
+  if (report.nested_coverage != report.coverage) text += "; further crashes: " + text_of(report.nested_coverage);
+  if (!complete(report)) text = "not finished; so far " + text;
+  return text;
+}
+
+Json json_of(const Coverage& coverage) {
+  Json json;
+  json["coverage"] = coverage.exhaustive                               ? "exhaustive"
+                     : coverage.losses >= 0 || coverage.survivors >= 0 ? "complete up to d"
+                                                                       : "sampled";
+  json["d_losses"] = coverage.exhaustive ? Json(nullptr) : Json(coverage.losses);
+  json["d_survivors"] = coverage.exhaustive ? Json(nullptr) : Json(coverage.survivors);
+  return json;
+}
+
+class ExploreCommand {
+ public:
+  ExploreCommand(const Invocation& invocation, const po::variables_map& values) : invocation_(invocation), values_(values) {}
+
+  int run() {
+    const auto json = wants_json(values_);
+    if (json.has_error()) return fail(json.error());
+    json_ = json.value();
+    const auto ready = prepare();
+    if (ready.has_error()) return fail(ready.error());
+    output_ = values_["output"].as<std::string>();
+    const auto writable = check_output(output_);
+    if (writable.has_error()) return fail(kToolFailed, writable.error().context());
+    if (!json_) print_heading();
+
+    auto report = [&] {
+      ProgressLine progress;
+      return explore_cases(cases_, plan_, invocation_.interrupted,
+                           [&](const ExplorationProgress& now) { progress.show(progress_text(now)); });
+    }();
+    if (report.has_error()) return fail(report.error());
+    std::optional<Finding> finding;
+    if (report.value().ended == Ended::kViolation) {
+      auto found = find(report.value());
+      if (found.has_error()) return fail(found.error());
+      finding = std::move(found).value();
+    }
+    if (json_) {
+      print_json(report.value(), finding);
+    } else {
+      print_text(report.value(), finding);
+    }
+    std::fflush(stdout);
+    return finding ? kViolationFound : kNothingFound;
+  }
+
+ private:
+  // The cases and the plan, from the options.
+  Result<void> prepare() {
+    const auto number = [&](const char* name, std::uint64_t most) -> Result<std::uint64_t> {
+      const auto value = values_[name].as<std::uint64_t>();
+      if (value >= 1 && value <= most) return value;
+      return Error(ErrorCode::kInvalidArgument, fmt::format("--{} {}: must be from 1 to {}", name, value, most));
+    };
+    plan_.jobs = values_["jobs"].as<std::uint32_t>();
+    if (plan_.jobs == 0 || plan_.jobs > properties::kMostJobs) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("--jobs {}: must be from 1 to {}", plan_.jobs, properties::kMostJobs));
+    }
+    POWERCUT_TRY(plan_.limits.most_at_point, number("point", 1'000'000'000));
+    if (values_.count("max-recoveries") > 0) {
+      POWERCUT_TRY(plan_.most_recoveries, number("max-recoveries", std::numeric_limits<std::uint64_t>::max()));
+    }
+    if (values_.count("time") > 0) {
+      const auto seconds = values_["time"].as<double>();
+      if (!(seconds > 0)) return Error(ErrorCode::kInvalidArgument, fmt::format("--time {}: must be more than 0 seconds", seconds));
+      plan_.most_time = std::chrono::duration<double>(seconds);
+    }
+    if (values_.count("case") > 0) {
+      POWERCUT_TRY(given_, properties::read_case_file(values_["case"].as<std::string>(), invocation_.engines));
+      given_->failure = {};
+      cases_ = {*given_};
+      return success();
+    }
+    POWERCUT_TRY(properties::CampaignPlan plan, campaign_plan(invocation_, values_));
+    plan.steps.least = plan.steps.most;
+    POWERCUT_TRY(const Campaign campaign, Campaign::make(std::move(plan)));
+    const auto first_seed = values_["seed"].as<std::uint64_t>();
+    POWERCUT_TRY(const std::uint64_t seeds, number("seeds", 1'000'000));
+    for (std::uint64_t at = 0; at < seeds; ++at) cases_.push_back(campaign.case_of(first_seed + at));
+    return success();
+  }
+
+  // The time left is that of the round: how much more the next one takes is not known.
+  std::string progress_text(const ExplorationProgress& now) {
+    if (now.nested != round_) {
+      round_ = now.nested;
+      round_began_ = now.seconds;
+    }
+    std::string text;
+    if (cases_.size() > 1) text = fmt::format("case {} of {} · ", now.case_number + 1, cases_.size());
+    text += now.points == 0 ? fmt::format("{} crash points", now.points_done)
+                            : fmt::format("{} of {} crash points", now.points_done, now.points);
+    text += fmt::format(" · {} · {} recoveries · {} states", counted(now.nested, "further crash"), grouped(now.recoveries),
+                        power_of_two(std::max(0.0, now.total_bits)));
+    const double of_case = now.points == 0 ? 0 : static_cast<double>(now.points_done) / now.points;
+    const double done = (static_cast<double>(now.case_number) + of_case) / static_cast<double>(cases_.size());
+    double left = done > 0 ? (now.seconds - round_began_) * (1 / done - 1) : 0;
+    if (values_.count("time") > 0) {
+      const double until = plan_.most_time.count() - now.seconds;
+      left = done > 0 ? std::min(left, until) : until;
+    } else if (done <= 0) {
+      return text;
+    }
+    const auto seconds = static_cast<std::uint64_t>(std::max(0.0, left));
+    return text + fmt::format(" · {}:{:02} left", seconds / 60, seconds % 60);
+  }
+
+  void print_heading() const {
+    const Case& first = cases_.front();
+    std::string defects;
+    for (const auto& defect : first.setting.defects) defects.append(defects.empty() ? ", with the defect " : ", ").append(defect);
+    fmt::print("{}{} · model {}, atom {} · {}, {} · {}\n\n", first.setting.kind->name(), defects, first.setting.model.name,
+               atom_text(first.setting.model), counted(cases_.size(), "case"),
+               first.setting.nested == 0 ? "one crash each" : fmt::format("a crash and up to {} more", first.setting.nested),
+               counted(plan_.jobs, "job"));
+    std::fflush(stdout);
+  }
+
+  std::string explore_command_of(const Case& explored) const {
+    std::string command = shell_word(invocation_.program) + " explore";
+    if (given_) return command + " " + shell_word(values_["case"].as<std::string>());
+    command += fmt::format(" --seed {} --seeds 1 --steps {}", explored.seed, explored.steps.size() - 1);
+    return command + setting_words(explored.setting);
+  }
+
+  Result<Finding> find(const ExplorationReport& report) {
+    const Case& explored = report.cases[report.failing_case].explored;
+    Finding finding;
+    finding.seed = explored.seed;
+    finding.replay = explore_command_of(explored);
+    if (!report.worker_death.empty()) {
+      finding.violation = {properties::Oracle::kAlive, "the engine ended its process: " + report.worker_death, {}};
+      return finding;
+    }
+    return investigate(invocation_, std::move(finding), output_, [&] {
+      return properties::simplest_case(explored, plan_.limits, report.failing_point, report.failing_nested);
+    });
+  }
+
+  static double rate(const ExplorationReport& report) {
+    const auto& figures = report.figures;
+    return figures.processor_seconds > 0 ? static_cast<double>(figures.count.recoveries) / figures.processor_seconds : 0;
+  }
+
+  // Of all cases together.
+  static CaseReport sum(const ExplorationReport& report) {
+    CaseReport all;
+    all.explored.setting.nested = report.cases.front().explored.setting.nested;
+    all.rounds = all.explored.setting.nested + 1;
+    double states = 0;
+    for (const CaseReport& one : report.cases) {
+      all.points += one.points;
+      all.points_done += one.points_done;
+      all.points_same += one.points_same;
+      all.largest_bits = std::max(all.largest_bits, one.largest_bits);
+      all.total_bits = std::max(all.total_bits, one.total_bits);
+      all.figures.add(one.figures);
+      all.states += one.states;
+      all.coverage.add(one.coverage);
+      all.nested_coverage.add(one.nested_coverage);
+      all.rounds = std::min(all.rounds, one.rounds);
+    }
+    for (const CaseReport& one : report.cases) states += std::exp2(one.total_bits - all.total_bits);
+    if (states > 0) all.total_bits += std::log2(states);
+    return all;
+  }
+
+  void print_text(const ExplorationReport& report, const std::optional<Finding>& finding) const {
+    fmt::print("{:>6}  {:<11} {:>5}  {:>13}  {:>12}  {:>12}  {:>11}  {:>8}  {}\n", "seed", "workload", "steps", "crash points",
+               "most states", "states", "recoveries", "outcomes", "coverage");
+    for (const CaseReport& one : report.cases) {
+      fmt::print(
+          "{:>6}  {:<11} {:>5}  {:>13}  {:>12}  {:>12}  {:>11}  {:>8}  {}\n", one.explored.seed,
+          one.explored.setting.workload->name(), one.explored.steps.size() - 1,
+          complete(one) ? grouped(one.points) : grouped(one.points_done) + " of " + (one.points > 0 ? grouped(one.points) : "?"),
+          power_of_two(one.largest_bits), power_of_two(one.total_bits), grouped(one.figures.count.recoveries),
+          grouped(one.figures.distinct_outcomes), text_of(one));
+    }
+    const CaseReport all = sum(report);
+    fmt::print("\n{} · {} · {} recoveries · {} distinct outcomes · {} recoveries/s per core\n",
+               counted(report.cases.size(), "case"), counted(all.points_done, "crash point"),
+               grouped(report.figures.count.recoveries), grouped(all.figures.distinct_outcomes),
+               grouped(static_cast<std::uint64_t>(rate(report))));
+    if (finding) {
+      print_finding(*finding);
+      return;
+    }
+    if (report.ended == Ended::kInterrupted) fmt::print("interrupted; ");
+    if (report.ended == Ended::kBudget) fmt::print("stopped at the budget; ");
+    if (report.ended == Ended::kDone && all.coverage.exhaustive) {
+      fmt::print("every one of the {} crash states holds", power_of_two(all.total_bits));
+      if (report.cases.front().explored.setting.nested > 0) {
+        if (all.nested_coverage.exhaustive) {
+          fmt::print(", and whatever up to {} may leave", counted(report.cases.front().explored.setting.nested, "further crash"));
+        } else {
+          fmt::print("; further crashes: {}", text_of(all.nested_coverage));
+        }
+      }
+      fmt::print(": no violation\n");
+    } else {
+      fmt::print("no violation in what was visited of {} crash states: {}\n", power_of_two(all.total_bits), text_of(all));
+    }
+  }
+
+  void print_json(const ExplorationReport& report, const std::optional<Finding>& finding) const {
+    const Setting& setting = report.cases.front().explored.setting;
+    static constexpr std::string_view kEnded[] = {"done", "violation", "budget", "interrupted"};
+    Json document;
+    document["command"] = "explore";
+    document["engine"] = setting.kind->name();
+    document["defects"] = setting.defects;
+    document["model"] = setting.model.name;
+    document["atom"] = atom_text(setting.model);
+    document["nested"] = setting.nested;
+    document["jobs"] = plan_.jobs;
+    document["ended"] = kEnded[static_cast<std::size_t>(report.ended)];
+    document["cases"] = Json::array();
+    for (const CaseReport& one : report.cases) {
+      Json json;
+      json["seed"] = one.explored.seed;
+      json["workload"] = one.explored.setting.workload->name();
+      json["options"] = Json::object();
+      for (const auto& option : one.explored.setting.options) json["options"][option.name] = option.value;
+      json["steps"] = one.explored.steps.size();
+      json["crash_points"] = one.points;
+      json["crash_points_done"] = one.points_done;
+      json["crash_points_unchanged"] = one.points_same;
+      json["log2_states_of_largest_crash_point"] = one.largest_bits;
+      json["log2_states"] = one.total_bits;
+      json["crash_states_booted"] = one.states;
+      json["recoveries"] = one.figures.count.recoveries;
+      json["distinct_outcomes"] = one.figures.distinct_outcomes;
+      json["first_crash"] = json_of(one.coverage);
+      json["further_crashes"] = json_of(one.nested_coverage);
+      json["complete"] = complete(one);
+      document["cases"].push_back(std::move(json));
+    }
+    document["recoveries"] = report.figures.count.recoveries;
+    document["recoveries_per_second_per_core"] = static_cast<std::uint64_t>(rate(report));
+    document["violation"] = nullptr;
+    if (finding) document["violation"] = to_json(*finding);
+    fmt::print("{}\n", document.dump(2));
+  }
+
+  using Setting = properties::Setting;
+
+  const Invocation& invocation_;
+  const po::variables_map& values_;
+  bool json_ = false;
+  ExplorationPlan plan_;
+  std::optional<Case> given_;
+  std::vector<Case> cases_;
+  std::uint32_t round_ = 0;
+  double round_began_ = 0;
+  std::string output_;
+};
+
+}  // namespace
+
+int explore_command(const Invocation& invocation) {
+  po::options_description options("how much, and where to");
+  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(30), "how many seeds, each a case of its own");
+  options.add_options()("seed", po::value<std::uint64_t>()->default_value(1), "the first seed");
+  options.add_options()("steps", po::value<std::uint32_t>()->default_value(12), "steps of a case after its set-up");
+  options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
+                        "processes that share the crash points; what is found does not depend on it");
+  options.add_options()("time", po::value<double>()->value_name("SECONDS"), "stop cleanly after so long");
+  options.add_options()("max-recoveries", po::value<std::uint64_t>()->value_name("N"), "stop cleanly after so many");
+  options.add_options()("point", po::value<std::uint64_t>()->value_name("N")->default_value(20'000),
+                        "recoveries that a crash point may take; where it needs more, few losses and a sample are visited");
+  options.add_options()("output", po::value<std::string>()->default_value("."), "directory for the case file of a failure");
+  options.add(setting_options());
+  po::options_description hidden;
+  hidden.add_options()("case", po::value<std::string>());
+  po::positional_options_description positional;
+  positional.add("case", 1);
+  const Parsed parsed = parse(invocation, "explore [OPTIONS] | explore CASE.json [OPTIONS]",
+                              "powercut explore --workload bank --seeds 1 --steps 20 --nested 1", options, positional, hidden);
+  if (parsed.exit_status) return *parsed.exit_status;
+  return ExploreCommand(invocation, parsed.values).run();
+}
+
+}  // namespace powercut::tools
