@@ -30,7 +30,7 @@ enum class FaultClass : unsigned char {
   kInvisible,  // nothing may change: short reads and writes
   kReported,   // an error, and all promises once the engine is opened again
   kMedia,      // all promises, or an error
-  kSilent,     // an error, or rows that were once there: no engine can tell that what it was told is not so
+  kSilent,     // an error, or rows that were once written: no engine can tell that what it was told is not so
 };
 
 struct Fault {

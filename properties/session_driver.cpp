@@ -33,7 +33,7 @@ std::optional<Violation> SessionDriver::run(engine::Database& database, engine::
 
 void SessionDriver::transaction(engine::Database& database, engine::Session& session, const Step& step) {
   if (!agree(session.begin(), {}, "begin")) return;
-  const bool marker_first = model_.transaction() % 2 == 1;
+  const bool marker_first = step.kind != StepKind::kSetUp && model_.transaction() % 2 == 1;
   if (step.kind == StepKind::kSetUp) {
     set_up(session, step);
   } else if (marker_first) {
@@ -64,11 +64,18 @@ void SessionDriver::take_back(engine::Session& session) {
   if (answer.has_error() && answer.error().code() == ErrorCode::kNoSpace) {
     failures_.free_space();
     answer = session.rollback();
-    if (answer.has_error()) {
+    // An engine may have taken it upon itself to finish the rollback. A commit in doubt stays so until then.
+    const bool finishes_itself = answer.has_error() && answer.error().code() == ErrorCode::kInvalidArgument;
+    if (finishes_itself && model_.promise() == Promise::kInDoubt) {
+      stopped_ = true;
+      return;
+    }
+    if (answer.has_error() && !finishes_itself) {
       fail(Oracle::kAlive,
            "the disk has space again, but the transaction that it failed cannot be rolled back: " + answer.error().message());
       return;
     }
+    answer = success();
   }
   if (answer.has_value()) {
     model_.rolled_back();
