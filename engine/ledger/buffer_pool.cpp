@@ -41,6 +41,7 @@ BufferPool::~BufferPool() {
     if (frame.page != kNoPage) memory_.where[raw(frame.page)] = 0;
   }
   memory_.frames.clear();
+  memory_.written.assign(memory_.written.size(), false);
 }
 
 Result<PageRef> BufferPool::fetch(PageId page) {
@@ -59,7 +60,9 @@ Result<PageRef> BufferPool::fetch(PageId page) {
       return damaged("its checksum does not match its bytes");
     if (read.id() != page) return damaged("it is page " + std::to_string(raw(read.id())) + ", in the wrong place");
     if (!read.well_formed()) return damaged("its slots or cells lie outside it, or its keys are not in order");
-    if (log_.is_open() && read.lsn() >= log_.end()) return damaged("it is newer than the log");
+    // Records of this incarnation may stand where those that the page tells of were lost.
+    const bool ours = raw(page) < memory_.written.size() && memory_.written[raw(page)];
+    if (log_.is_open() && read.lsn() >= (ours ? log_.end() : log_.begin())) return damaged("it is newer than the log");
     newest_read_ = std::max(newest_read_, read.lsn());
     return success();
   }();
@@ -137,6 +140,8 @@ Result<void> BufferPool::write_back(std::uint32_t frame) {
   const auto done = write_page(written.page, {page.data(), kPageBytes});
   if (done.has_error() && !options_.defects.page_write_error_ignored) return done.error();
   written.dirty = false;
+  if (raw(written.page) >= memory_.written.size()) memory_.written.resize(raw(written.page) + 64U, false);
+  memory_.written[raw(written.page)] = true;
   return success();
 }
 

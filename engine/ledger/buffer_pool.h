@@ -58,6 +58,7 @@ class BufferPool {
     std::size_t capacity = 0;  // frames in `bytes`
     std::vector<Frame> frames;
     std::vector<std::uint32_t> where;  // page -> frame + 1
+    std::vector<bool> written;         // page -> whether the pool has written it to the file
   };
 
   BufferPool(std::unique_ptr<faultfs::File> data, std::string data_path, Log& log, const Options& options, Memory& memory);

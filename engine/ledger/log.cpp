@@ -20,12 +20,14 @@ Result<void> Log::create() {
   segment_bytes_ = control_.record().segment_bytes;
   POWERCUT_TRYV(prepare_segment());
   POWERCUT_TRYV(next_segment());
+  begin_ = end();
   epoch_is_ours_ = true;
   return success();
 }
 
 void Log::open_at(Lsn end) {
   segment_bytes_ = control_.record().segment_bytes;
+  begin_ = end;
   segment_ = raw(end) / segment_bytes_;
   offset_ = raw(end) % segment_bytes_;
   if (offset_ == 0) {

@@ -63,6 +63,8 @@ class Log {
 
   // Whether the end is known: recovery has read it, or the database is new.
   bool is_open() const { return segment_ != 0; }
+  // Where the records of this incarnation begin: what recovery found ends there.
+  Lsn begin() const { return begin_; }
   Lsn end() const { return static_cast<Lsn>(segment_ * segment_bytes_ + offset_); }
   // Records before `lsn` will not be needed any more.
   void release_before(Lsn lsn);
@@ -99,6 +101,7 @@ class Log {
   std::unique_ptr<faultfs::File> file_;                // of segment_, opened when needed
   std::vector<std::unique_ptr<faultfs::File>> ahead_;  // of the segments after it that are ready
   std::uint64_t reserved_ = 0;
+  Lsn begin_ = Lsn::kNone;
   bool epoch_is_ours_ = false;
   Lsn recovered_durable_ = Lsn::kNone;  // what an earlier incarnation wrote is, up to here
   std::uint64_t needed_segment_ = 0;    // segments before it may be recycled
