@@ -166,6 +166,9 @@ Result<std::unique_ptr<File>> FaultyFileSystem::open(std::string_view path, Open
     POWERCUT_TRY(const bool there, inner_.exists(path));
     if (!there && is_full()) return failed(ErrorCode::kNoSpace, path, "create: no space left on device (injected)");
   }
+  if (mode != OpenMode::kCreateNew && hits(FaultKind::kReadError)) {
+    return failed(ErrorCode::kIo, path, "open: input/output error (injected)");
+  }
   POWERCUT_TRY(auto file, inner_.open(path, mode));
   POWERCUT_TRY(const InodeId inode, inner_.inode_of(path));
   return std::make_unique<FaultyFile>(*this, std::move(file), inode, std::string(path));

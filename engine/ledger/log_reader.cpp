@@ -98,6 +98,7 @@ Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
     POWERCUT_TRY(const std::size_t got,
                  read_some(*file_, loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
     if (got == 0) return false;
+    if (defects_.log_read_once && got < until - loaded_end_) return false;
     loaded_end_ += got;
   }
   return true;

@@ -95,6 +95,12 @@ constexpr auto kSwitches = std::to_array<Switch>({
     {{"recovered-log-unsynced", "what recovery read of the log counts as durable, though it may be in the page cache only",
       Needs::kFault},
      &Defects::recovered_log_unsynced},
+    {{"log-read-once", "a read of the log that gives fewer bytes than asked is taken for the end of a segment", Needs::kFault},
+     &Defects::log_read_once},
+    {{"page-place-unchecked", "a page is not asked whether it is the one that should stand there", Needs::kFault},
+     &Defects::page_place_unchecked},
+    {{"newer-page-accepted", "a page may tell of records that the log does not have", Needs::kFault},
+     &Defects::newer_page_accepted},
     {{"page-checksum-unchecked", "a page's checksum is not looked at when it is read", Needs::kFault},
      &Defects::page_checksum_unchecked},
 });

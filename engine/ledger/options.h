@@ -62,6 +62,9 @@ struct Defects {
   bool unreadable_is_new = false;
   bool recovered_log_unsynced = false;
   bool page_checksum_unchecked = false;
+  bool log_read_once = false;
+  bool page_place_unchecked = false;
+  bool newer_page_accepted = false;
 };
 
 struct Options {

@@ -326,7 +326,8 @@ TEST_CASE("what random power failures do not show is in these lists, and shown a
   // Nothing fails and nothing rots under `powercut run`.
   std::set<std::string_view> faults{"log-sync-retried",   "data-sync-retried",      "full-disk-skipped",
                                     "page-written-short", "read-error-ends-log",    "page-write-error-ignored",
-                                    "unreadable-is-new",  "recovered-log-unsynced", "page-checksum-unchecked"};
+                                    "unreadable-is-new",  "recovered-log-unsynced", "page-checksum-unchecked",
+                                    "log-read-once",      "page-place-unchecked",   "newer-page-accepted"};
   for (const engine::Defect& defect : recovery::make_ledger_kind()->defects()) {
     INFO(defect.name);
     CHECK(coincidences.erase(defect.name) == (defect.needs == engine::Needs::kCoincidence ? 1 : 0));
