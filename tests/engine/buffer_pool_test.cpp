@@ -30,16 +30,20 @@ struct PoolOnDisk {
     start();
   }
 
-  // The pool of a process that has just begun.
+  // The pool of a process that has just begun: what is in the log was written by another.
   void start() {
     pool.reset();
+    if (newest != Lsn::kNone) {
+      REQUIRE(log->flush(newest).has_value());
+      log->open_at(log->end());
+    }
     pool.emplace(std::move(files.open("db/data", OpenMode::kCreate)).value(), "db/data", *log, options, memory);
   }
 
   Lsn append() {
     std::string record;
     encode_plain(record, RecordType::kCommit, TxnId{1}, Lsn::kNone);
-    return log->append(record).value();
+    return newest = log->append(record).value();
   }
 
   // Gives the page one cell, under a new LSN.
@@ -74,6 +78,7 @@ struct PoolOnDisk {
   faultfs::SimFileSystem simulated;
   FaultyFileSystem files;
   Control control;
+  Lsn newest = Lsn::kNone;  // record
   Log::Memory log_memory;
   std::optional<Log> log;
   BufferPool::Memory memory;
