@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <compare>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 namespace powercut::properties {
 namespace {
@@ -65,9 +67,7 @@ class ChainChoices final : public faultfs::Choices {
 
  public:
   static Chain chain_of(const faultfs::ChoiceLabel& label) {
-    const ChainKind kind = label.what == "atom"   ? ChainKind::kAtom
-                           : label.what == "size" ? ChainKind::kSize
-                                                  : ChainKind::kName;
+    const ChainKind kind = label.what == "atom" ? ChainKind::kAtom : label.what == "size" ? ChainKind::kSize : ChainKind::kName;
     return {label.crash, kind, static_cast<faultfs::InodeId>(label.first), label.second, std::string(label.name)};
   }
 
@@ -123,6 +123,7 @@ struct History {
   std::string crash_where;
   std::vector<std::string> why{std::string()};  // the power failed, by recovery
   std::vector<std::string> said;                // by recovery since the last boot
+  std::map<std::uint32_t, std::uint32_t> work;  // operations of a recovery before the work that followed it
 
   const Operation* find(std::uint32_t recovery, std::uint32_t number) const {
     if (recovery >= operations.size() || number == 0 || number > operations[recovery].size()) return nullptr;
@@ -130,36 +131,33 @@ struct History {
   }
 };
 
-// Notes the operations that count, with their calls.
+// Notes the operations that count, with their calls, until the power fails (again).
 class OperationSink final : public faultfs::TraceSink {
  public:
-  explicit OperationSink(std::vector<std::vector<Operation>>& all) : all_(all) {}
-  void begin(std::size_t recovery) {
-    all_.resize(recovery + 1);
-    all_[recovery].clear();
-    now_ = recovery;
+  OperationSink(std::vector<std::vector<Operation>>& all, std::size_t recovery) : all_(all), recovery_(recovery) {
+    all_.resize(recovery_ + 1);
+    all_[recovery_].clear();
   }
   void on_operation(const Operation& operation) override {
-    if (operation.number == 0) return;
-    // A recovery goes on after the crash in it was looked at.
-    while (now_ > 1 && operation.number != all_[now_].size() + 1) --now_;
-    if (operation.number == all_[now_].size() + 1) all_[now_].push_back(operation);
+    // What a program does after the power failed never happened.
+    if (operation.number != 0 && all_.size() == recovery_ + 1) all_[recovery_].push_back(operation);
   }
   bool wants_calls() const override { return true; }
 
  private:
   std::vector<std::vector<Operation>>& all_;
-  std::size_t now_ = 0;
+  std::size_t recovery_;
 };
 
 class Observer final : public CheckObserver {
  public:
-  explicit Observer(History& history) : history_(history), sink_(history.operations) {}
+  explicit Observer(History& history) : history_(history) {}
 
   std::map<Chain, Survivor> survivors;
 
   void on_boot(std::size_t depth, std::string_view why) override {
-    sink_.begin(depth + 1);
+    recovery_ = static_cast<std::uint32_t>(depth) + 1;
+    sinks_.emplace_back(history_.operations, depth + 1);
     history_.why.resize(depth + 1);
     history_.why[depth] = why;
     history_.said.clear();
@@ -172,12 +170,14 @@ class Observer final : public CheckObserver {
   void on_recovery(std::string_view phase, std::string_view line) override {
     history_.said.push_back(std::string(phase) + ": " + std::string(line));
   }
+  void on_work() override { history_.work[recovery_] = static_cast<std::uint32_t>(history_.operations[recovery_].size()); }
   void on_checked(faultfs::SimDisk&) override {}
-  faultfs::TraceSink& trace() override { return sink_; }
+  faultfs::TraceSink& trace() override { return sinks_.back(); }
 
  private:
+  std::uint32_t recovery_ = 1;
   History& history_;
-  OperationSink sink_;
+  std::deque<OperationSink> sinks_;  // by boot
 };
 
 // The delta debugging, at the moment of the crash.
@@ -186,26 +186,22 @@ class Search {
   Search(Checker& checker, const CrashMoment& moment, const Case& failing)
       : checker_(checker), moment_(moment), failing_(failing) {}
 
-  struct Lost {
+  struct Fate {
     Chain chain;
-    std::uint32_t pick = 0;
-    Survivor version;  // what was lost; `garbage`: and garbage is there instead
+    Survivor version;  // that was lost or kept; if it was lost, `garbage` says that garbage is there instead
   };
-  struct Kept {
-    Chain chain;
-    Survivor version;
-  };
-  std::vector<Lost> lost;
-  std::vector<Kept> kept;
+  std::vector<Fate> lost;
+  std::vector<Fate> kept;
   History history;  // of the recoveries with `lost` lost and all else newest
   bool minimal = true;
+  Oracle oracle = Oracle::kAlive;
 
   // False if the case does not fail.
   bool run() {
     NotingChoices noting(failing_.failure.picks);
     const auto violation = checker_.check(moment_, noting, failing_.setting.nested);
     if (!violation) return false;
-    oracle_ = violation->oracle;
+    oracle = violation->oracle;
     plan_ = std::move(noting.plan);
     lose_least(noting.asked);
     keep_least();
@@ -223,7 +219,7 @@ class Search {
     ChainChoices choices(plan_, answers);
     const auto violation = checker_.check(moment_, choices, failing_.setting.nested);
     if (asked != nullptr) *asked = choices.asked();
-    return violation && violation->oracle == oracle_;
+    return violation && violation->oracle == oracle;
   }
 
   std::map<Chain, Survivor> observe(const Answers& answers, History& told) {
@@ -292,7 +288,12 @@ class Search {
       const auto here = survivors.find(chain);
       if (here != survivors.end()) version.path = here->second.path;
       version.garbage = garbage;
-      lost.push_back({chain, base_.given[chain], std::move(version)});
+      lost.push_back({chain, std::move(version)});
+      // If older versions would do no harm, the one that is there does.
+      if (garbage || here == survivors.end() || base_.given[chain] >= all.at(chain).oldest) continue;
+      Answers more = base_;
+      more.given[chain] = all.at(chain).oldest;
+      if (!fails(more)) kept.push_back({chain, here->second});
     }
   }
 
@@ -332,11 +333,9 @@ class Search {
   Checker& checker_;
   const CrashMoment& moment_;
   const Case& failing_;
-  Oracle oracle_ = Oracle::kAlive;
   Plan plan_;
   Answers base_;  // the losses that are left
 };
-
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
@@ -373,6 +372,9 @@ class Telling {
         break;
       case Blame::Kind::kRecovery:
         tell_recovery();
+        break;
+      case Blame::Kind::kUnwritten:
+        tell_unwritten();
         break;
       case Blame::Kind::kTooEarly:
         tell_too_early();
@@ -441,21 +443,59 @@ class Telling {
   }
 
   Blame::Kind kind() const {
-    if (blame_.lost.empty()) return blame_.kept.empty() ? Blame::Kind::kRecovery : Blame::Kind::kTooEarly;
+    if (blame_.lost.empty() && !blame_.kept.empty()) return Blame::Kind::kTooEarly;
+    if (blame_.lost.empty()) {
+      const auto work = acknowledged_work();
+      return work && work->operations.empty() ? Blame::Kind::kUnwritten : Blame::Kind::kRecovery;
+    }
     if (blame_.kept.empty()) return Blame::Kind::kLost;
-    const bool torn = std::all_of(blame_.kept.begin(), blame_.kept.end(), [&](const BlamedChange& kept) {
-      return std::any_of(blame_.lost.begin(), blame_.lost.end(),
-                         [&](const BlamedChange& lost) { return place(lost) == place(kept); });
-    });
+    const bool torn =
+        std::all_of(blame_.kept.begin(), blame_.kept.end(), [&](const BlamedChange& kept) { return is_in(blame_.lost, kept); });
     return torn ? Blame::Kind::kTorn : Blame::Kind::kOrder;
   }
 
-  std::string number(const BlamedChange& change) const { return "#" + std::to_string(change.operation) + whose(change.recovery); }
-
-  std::string whose(std::uint32_t recovery) const {
-    if (recovery == 0) return "";
-    return history_.operations.size() > 2 ? " of the " + ordinal(recovery) + " recovery" : " of recovery";
+  static bool is_in(const std::vector<BlamedChange>& changes, const BlamedChange& wanted) {
+    return std::any_of(changes.begin(), changes.end(), [&](const BlamedChange& one) { return place(one) == place(wanted); });
   }
+
+  // The last work of which the user was told that it is durable, if that is what is missing.
+  struct Work {
+    std::string name;
+    std::span<const Operation> operations;
+  };
+  std::optional<Work> acknowledged_work() const {
+    if (search_.oracle != Oracle::kDurable) return std::nullopt;
+    for (std::uint32_t recovery = static_cast<std::uint32_t>(history_.operations.size()) - 1; recovery > 0; --recovery) {
+      const auto begun = history_.work.find(recovery);
+      const bool answered = recovery < history_.why.size() && history_.why[recovery].starts_with("after a transaction");
+      if (begun == history_.work.end() || !answered) continue;
+      return Work{"the transaction that followed recovery", std::span(history_.operations[recovery]).subspan(begun->second)};
+    }
+    for (std::size_t at = history_.steps.size(); at > 0; --at) {
+      const StepStart& start = history_.steps[at - 1];
+      const Step& step = failing_.steps[start.step];
+      const bool returned = start.step < history_.crash_step || history_.crash_where.starts_with("after");
+      if (!returned || !step.commit || step.kind == StepKind::kCheckpoint || step.kind == StepKind::kReopen) continue;
+      const std::size_t end = at < history_.steps.size() ? history_.steps[at].operations : history_.operations.front().size();
+      return Work{"the commit of step " + std::to_string(start.step),
+                  std::span(history_.operations.front()).subspan(start.operations, end - start.operations)};
+    }
+    return std::nullopt;
+  }
+
+  std::string number(const BlamedChange& change) const {
+    return "#" + std::to_string(change.operation) + whose(change.recovery, change.operation);
+  }
+
+  std::string whose(std::uint32_t recovery, std::uint32_t operation) const {
+    if (recovery == 0) return "";
+    const std::string which = history_.operations.size() > 2 ? "the " + ordinal(recovery) + " recovery" : "recovery";
+    const auto work = history_.work.find(recovery);
+    const bool of_work = work != history_.work.end() && operation > work->second;
+    return (of_work ? " of the work after " : " of ") + which;
+  }
+
+  static std::string innermost(const std::string& source) { return source.substr(0, source.find(" <- ")); }
 
   static std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
   static std::string_view last_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -477,17 +517,16 @@ class Telling {
     if (change.kind == ChainKind::kAtom) return change.path + " " + ranges_text(change);
     if (change.kind == ChainKind::kSize) return "the new size of " + change.path;
     const Operation* const operation = history_.find(change.recovery, change.operation);
-    const bool goes = operation != nullptr && (operation->kind == FileOperation::kRemove ||
-                                               operation->kind == FileOperation::kRemoveDirectory ||
-                                               (operation->kind == FileOperation::kRename &&
-                                                last_name(operation->other_path) != change.name));
+    const bool goes =
+        operation != nullptr && (operation->kind == FileOperation::kRemove || operation->kind == FileOperation::kRemoveDirectory ||
+                                 (operation->kind == FileOperation::kRename && last_name(operation->other_path) != change.name));
     return (goes ? "the removal of the name " : "the name ") + quoted(change.name) + (goes ? " from " : " in ") + change.path;
   }
 
   std::string made_by(const BlamedChange& change) const {
     const Operation* const operation = history_.find(change.recovery, change.operation);
     if (operation == nullptr) return "what was there before";
-    return std::string(to_string(operation->kind)) + " " + number(change) + ", " + change.source;
+    return std::string(to_string(operation->kind)) + " " + number(change) + ", " + innermost(change.source);
   }
 
   std::string whole(const BlamedChange& change) const { return part(change) + " (" + made_by(change) + ")"; }
@@ -546,8 +585,7 @@ class Telling {
   std::string answered(const BlamedChange& change) const {
     const auto step = step_of(change);
     if (!step) return {};
-    const bool returned =
-        *step < history_.crash_step || history_.crash_where.starts_with("after");
+    const bool returned = *step < history_.crash_step || history_.crash_where.starts_with("after");
     if (!returned) return {};
     const Step& made = failing_.steps[*step];
     const std::string which = " of step " + std::to_string(*step);
@@ -557,17 +595,48 @@ class Telling {
   }
 
   void tell_recovery() {
-    blame_.sentence = "recovery itself is at fault: it fails although nothing was lost";
-    if (history_.why.size() > 1) {
-      blame_.sentence += ", when the power fails again " + history_.why.back();
+    blame_.sentence = "recovery itself is at fault";
+    const auto work = acknowledged_work();
+    if (work) blame_.sentence += ", or " + work->name + " was acknowledged before all of it was written";
+    blame_.sentence += ": it fails although nothing was lost";
+    if (history_.why.size() > 1) blame_.sentence += ", when the power fails again " + history_.why.back();
+    if (work) {
+      std::vector<std::string> parts;
+      const std::size_t from = work->operations.size() - std::min(work->operations.size(), kMostNamed);
+      for (const Operation& operation : work->operations.subspan(from)) parts.push_back(short_text(operation));
+      blame_.missing = "before the answer came " + joined(parts) + ", and nothing more";
+      blame_.sentence += "; " + blame_.missing;
     }
-    if (!history_.said.empty()) blame_.sentence += "; the last it did: " + history_.said.back();
+    if (!history_.said.empty()) blame_.sentence += "; the last that recovery did: " + history_.said.back();
     blame_.sentence += ".";
   }
 
+  void tell_unwritten() {
+    const auto work = acknowledged_work();
+    blame_.missing = "no write and no sync came between its beginning and the answer";
+    blame_.sentence = work->name + " was acknowledged although nothing of it had been written: " + blame_.missing + ".";
+  }
+
+  // Either nothing else had to be on the disk for it, and recovery is at fault, or what had to be was not yet written.
   void tell_too_early() {
-    blame_.sentence = "recovery itself is at fault, or a write came too early: it fails although nothing was lost, once " +
-                      list(blame_.kept) + " reached the disk.";
+    blame_.sentence = list(blame_.kept) + " reached the disk, and that is enough: it fails although nothing was lost. ";
+    const BlamedChange& first = blame_.kept.front();
+    const Operation* other = nullptr;
+    if (first.recovery < history_.operations.size()) {
+      for (const Operation& operation : history_.operations[first.recovery]) {
+        if (operation.number >= first.operation) break;
+        if (operation.kind == FileOperation::kWrite && operation.path != first.path) other = &operation;
+      }
+    }
+    blame_.missing = "what must be written before " + number(first) + " was not";
+    if (other != nullptr) blame_.missing += ": the last write to another file before it is " + short_text(*other);
+    blame_.sentence += "Either " + blame_.missing + "; or recovery itself is at fault.";
+  }
+
+  // "write #12 of db/data (engine/ledger/buffer_pool.cpp:212 BufferPool::write_back)".
+  std::string short_text(const Operation& operation) {
+    return std::string(to_string(operation.kind)) + " #" + std::to_string(operation.number) + " of " + operation.path + " (" +
+           innermost(lines_.text(operation.calls)) + ")";
   }
 
   void tell_lost() {
@@ -579,7 +648,7 @@ class Telling {
                                : part(first).starts_with("the removal") ? "removed it"
                                                                         : "made it";
       blame_.missing = first.path + (sync_between(first, 0) == nullptr ? " was never synced after " : " was synced after ") +
-                       number(first) + " " + made + " (" + first.source + ")";
+                       number(first) + " " + made + " (" + innermost(first.source) + ")";
       blame_.sentence = part(first) + " was lost" + (told.empty() ? "" : " although " + told) + ": " + blame_.missing;
     } else {
       blame_.sentence = list(blame_.lost) + (blame_.lost.size() == 1 ? " was lost" : " were lost");
@@ -602,58 +671,85 @@ class Telling {
       const Operation& operation = operations[at - 1];
       if (operation.kind != FileOperation::kSync && operation.kind != FileOperation::kSyncDirectory) continue;
       parts.push_back(operation.path + " (" + std::string(to_string(operation.kind)) + " #" + std::to_string(operation.number) +
-                      ", " + lines_.text(operation.calls) + ")");
+                      ", " + innermost(lines_.text(operation.calls)) + ")");
     }
     std::reverse(parts.begin(), parts.end());
     return joined(parts);
   }
 
   void tell_torn() {
-    const BlamedChange& first = blame_.lost.front();
-    const Operation* const operation = history_.find(first.recovery, first.operation);
-    std::vector<std::string> kept;
-    std::vector<std::string> lost;
-    for (const BlamedChange& change : blame_.kept) kept.push_back(torn_part(change, first));
-    for (const BlamedChange& change : blame_.lost) lost.push_back(torn_part(change, first));
-    blame_.sentence = (operation == nullptr ? std::string("a write") : made_by(first)) + (first.path.empty() ? "" : ", of " + first.path) +
-                      " was torn: " + joined(kept) + " reached the disk, " + joined(lost) + " did not";
-    if (first.garbage) blame_.sentence += " (garbage is there instead)";
-    blame_.missing = never_synced(first, 0, "the power failure");
-    blame_.sentence += "; recovery neither noticed nor repaired it.";
+    blame_.sentence = torn_text() + "; recovery neither noticed nor repaired it.";
+    blame_.missing = never_synced(blame_.lost.front(), 0, "the power failure");
   }
 
-  std::string torn_part(const BlamedChange& change, const BlamedChange& first) const {
-    if (change.kind == ChainKind::kAtom && change.path == first.path) return ranges_text(change);
-    return part(change);
+  // Of each operation that was lost in part and kept in part, what.
+  std::string torn_text() const {
+    std::vector<std::string> torn;
+    for (std::size_t at = 0; at < blame_.lost.size(); ++at) {
+      const BlamedChange& first = blame_.lost[at];
+      if (!is_in(blame_.kept, first) || (at > 0 && place(blame_.lost[at - 1]) == place(first))) continue;
+      std::vector<std::string> kept;
+      std::vector<std::string> lost;
+      bool garbage = false;
+      for (const BlamedChange& change : blame_.kept) {
+        if (place(change) == place(first)) kept.push_back(part_of(change, first));
+      }
+      for (const BlamedChange& change : blame_.lost) {
+        if (place(change) != place(first)) continue;
+        lost.push_back(part_of(change, first));
+        garbage = garbage || change.garbage;
+      }
+      torn.push_back(operation_text(first) + " was torn: " + joined(kept) + " reached the disk, " + joined(lost) + " did not" +
+                     (garbage ? " (garbage is there instead)" : ""));
+    }
+    return joined(torn);
+  }
+
+  // "write #12 of db/data (engine/…)".
+  std::string operation_text(const BlamedChange& change) const {
+    const Operation* const operation = history_.find(change.recovery, change.operation);
+    if (operation == nullptr) return "what was there before";
+    return std::string(to_string(operation->kind)) + " " + number(change) + " of " + operation->path + " (" +
+           innermost(change.source) + ")";
+  }
+
+  std::string part_of(const BlamedChange& change, const BlamedChange& first) const {
+    return change.kind == ChainKind::kAtom && change.path == first.path ? ranges_text(change) : part(change);
   }
 
   void tell_order() {
-    blame_.sentence = list(blame_.kept) + " reached the disk; " + list(blame_.lost) + " did not. ";
-    // The pair that shows it best: the last loss before the first survivor, else the first after it.
-    const BlamedChange* lost = nullptr;
-    const BlamedChange* kept = nullptr;
-    for (const BlamedChange& late : blame_.kept) {
-      for (const BlamedChange& early : blame_.lost) {
-        if (early.recovery == late.recovery && early.operation < late.operation) {
-          lost = &early;
-          kept = &late;
-        }
+    std::vector<BlamedChange> kept;
+    std::vector<BlamedChange> lost;
+    for (const BlamedChange& change : blame_.kept) {
+      if (!is_in(blame_.lost, change)) kept.push_back(change);
+    }
+    for (const BlamedChange& change : blame_.lost) {
+      if (!is_in(blame_.kept, change)) lost.push_back(change);
+    }
+    const std::string torn = torn_text();
+    if (!torn.empty()) blame_.sentence = torn + "; and ";
+    blame_.sentence += list(kept) + " reached the disk";
+    if (!lost.empty()) blame_.sentence += "; " + list(lost) + " did not";
+    blame_.sentence += ". ";
+    // The pair that shows it best: the last loss before a survivor, else a loss after one.
+    const BlamedChange* early = nullptr;
+    const BlamedChange* late = nullptr;
+    for (const BlamedChange& survivor : kept) {
+      for (const BlamedChange& loss : blame_.lost) {
+        if (loss.recovery != survivor.recovery || loss.operation > survivor.operation) continue;
+        early = &loss;
+        late = &survivor;
       }
     }
-    if (lost != nullptr) {
-      blame_.missing = never_synced(*lost, kept->operation, number(*kept));
-      blame_.sentence += "Nothing made the first wait for the second: " + blame_.missing + ".";
+    if (early != nullptr) {
+      blame_.missing = never_synced(*early, late->operation, number(*late));
+      blame_.sentence += "Nothing made " + number(*late) + " wait for " + number(*early) + ": " + blame_.missing + ".";
       return;
     }
-    lost = &blame_.lost.front();
-    kept = &blame_.kept.front();
-    if (lost->recovery == kept->recovery) {
-      blame_.missing = number(*kept) + " was issued before " + number(*lost) + (lost->operation == kept->operation ? "" : ", which was never synced");
-      blame_.sentence += "Nothing made the first wait for the second: " + blame_.missing + ".";
-    } else {
-      blame_.missing = never_synced(*lost, 0, "the power failure");
-      blame_.sentence += "Nothing made the one wait for the other: " + blame_.missing + ".";
-    }
+    early = &blame_.lost.front();
+    blame_.missing = never_synced(*early, 0, "the power failure");
+    if (kept.front().recovery == early->recovery) blame_.sentence += number(kept.front()) + " came first. ";
+    blame_.sentence += "Nothing made them survive together: " + blame_.missing + ".";
   }
 
   // The operations on what is blamed, the blamed ones marked; where there are too many, the last.
@@ -694,8 +790,8 @@ class Telling {
         continue;
       }
       if (blame_.context.size() == kMostContext) break;
-      blame_.context.push_back((mark == marks.end() ? "    " : mark->second) + "  " + describe(*operation) + whose(here.first) +
-                               "  " + lines_.text(operation->calls));
+      blame_.context.push_back((mark == marks.end() ? "    " : mark->second) + "  " + describe(*operation) +
+                               whose(here.first, here.second) + "  " + lines_.text(operation->calls));
     }
   }
 
@@ -722,7 +818,7 @@ Blame with_the_power_on(const History& history) {
 }  // namespace
 
 std::string_view to_string(Blame::Kind kind) {
-  static constexpr std::string_view kNames[] = {"power on", "recovery", "too early", "lost", "torn", "order"};
+  static constexpr std::string_view kNames[] = {"power on", "recovery", "unwritten", "too early", "lost", "torn", "order"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -731,7 +827,7 @@ Result<Blame> blame(const Case& failing) {
   Checker checker(*engine, *failing.setting.workload);
   Timeline timeline;
   History history;
-  OperationSink sink(history.operations);
+  OperationSink sink(history.operations, 0);
   std::optional<Blame> found;
   const auto at_moment = [&](const CrashMoment& moment) {
     if (moment.point != failing.failure.crash_point) return true;

@@ -4,8 +4,8 @@
 // Delta debugging over what survived. Every question that recovery asks of the disk is about a chain (an atom, a size, a
 // name); the answers are kept by chain and not by position, so that changing one does not shift the others. First as few
 // chains as possible stay lost, all others newest, while the case still fails with the same oracle; then, with those lost, as
-// few of the others as possible stay kept, all others at their oldest. What is left is 1-minimal: to give up any one of it makes the
-// failure go away. That the rest does not matter was then seen at both ends, not for all of its states.
+// few of the others as possible stay kept, all others at their oldest. What is left is 1-minimal: to give up any one of it makes
+// the failure go away. That the rest does not matter was then seen at both ends, not for all of its states.
 #pragma once
 
 #include "faultfs/sim_disk.h"
@@ -33,12 +33,13 @@ struct BlamedChange {
 
 struct Blame {
   enum class Kind : unsigned char {
-    kPowerOn,   // no crash is needed
-    kRecovery,  // it fails although nothing was lost
-    kTooEarly,  // it fails although nothing was lost, once what is in `kept` reached the disk
-    kLost,      // `lost` is enough
-    kTorn,      // operations of which a part was lost and a part kept
-    kOrder,     // what is in `kept` reached the disk without what is in `lost`
+    kPowerOn,    // no crash is needed
+    kRecovery,   // it fails although nothing was lost
+    kUnwritten,  // it fails although nothing was lost: what was acknowledged had not been written
+    kTooEarly,   // it fails although nothing was lost, once what is in `kept` reached the disk
+    kLost,       // `lost` is enough
+    kTorn,       // operations of which a part was lost and a part kept
+    kOrder,      // what is in `kept` reached the disk without what is in `lost`
   };
   Kind kind = Kind::kRecovery;
   std::vector<BlamedChange> lost;

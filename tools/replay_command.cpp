@@ -51,7 +51,8 @@ std::string why(const Replayed& replayed, const Blame& blame) {
       out += "    " + line + "\n";
     }
   }
-  if (!blame.context.empty()) out += blame.lost.empty() && blame.kept.empty() ? "  what came last:\n" : "  the operations around it:\n";
+  if (!blame.context.empty())
+    out += blame.lost.empty() && blame.kept.empty() ? "  what came last:\n" : "  the operations around it:\n";
   for (const auto& line : blame.context) out += "    " + line + "\n";
   return out;
 }
