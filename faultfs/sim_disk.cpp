@@ -43,6 +43,7 @@ void SimDisk::Node::clear() {
   for (const auto index : touched) atoms[index] = kNone;
   touched.clear();
   pending.clear();
+  forgotten.clear();
   names.clear();
   known = false;
   is_directory = false;
@@ -200,7 +201,7 @@ void SimDisk::entry(Node& node, std::uint64_t index, VersionIndex newest) {
 
 void SimDisk::put_atom(Node& node, std::uint64_t index, Version version) {
   const VersionIndex before = index < node.atoms.size() ? node.atoms[index] : kNone;
-  const bool was_pending = before > kHole && !versions_[before].durable;
+  const bool was_pending = before > kHole && !versions_[before].durable && !versions_[before].forgotten;
   version.below = before;
   version.operation = operation_;
   entry(node, index, versions_.add(version));
@@ -525,6 +526,67 @@ void SimDisk::sync_file(InodeId file) {
   }
 }
 
+// --- A disk that fails or lies ---
+
+void SimDisk::fail_sync(InodeId file) {
+  if (crash_hook_) crash_hook_();
+  ++operation_;
+  Node& failed = node(file);
+  for (const auto index : failed.pending) {
+    const VersionIndex newest = failed.atoms[index];
+    if (model_.failed_sync_shows_old) {
+      VersionIndex old = newest;
+      while (old > kHole && !versions_[old].durable) old = versions_[old].below;
+      if (old != kNone) {
+        Version shown;
+        shown.value = old == kHole ? reinterpret_cast<std::uint64_t>(zeros()) : versions_[old].value;
+        put_atom(failed, index, shown);
+      }
+    }
+    versions_[failed.atoms[index]].forgotten = true;
+    failed.forgotten.push_back(index);
+  }
+  failed.pending.clear();
+}
+
+void SimDisk::forget(InodeId file, std::uint64_t offset, std::uint64_t bytes) {
+  Node& liar = node(file);
+  for (std::uint64_t index = offset / model_.atom_bytes; index * model_.atom_bytes < offset + bytes; ++index) {
+    if (index >= liar.atoms.size() || liar.atoms[index] <= kHole) continue;
+    Version& newest = versions_[liar.atoms[index]];
+    if (newest.durable || newest.forgotten) continue;
+    newest.forgotten = true;
+    std::erase(liar.pending, static_cast<std::uint32_t>(index));
+    liar.forgotten.push_back(static_cast<std::uint32_t>(index));
+  }
+}
+
+void SimDisk::overwrite_below(InodeId file, std::uint64_t offset, std::span<const byte> bytes) {
+  const std::uint64_t end = std::min<std::uint64_t>(offset + bytes.size(), size(file));
+  Node& victim = node(file);
+  const auto put_copy = [&](std::uint64_t index) {
+    byte* const copy = versions_.new_atom();
+    std::memcpy(copy, atom(victim, file, index), model_.atom_bytes);
+    Version version;
+    version.value = reinterpret_cast<std::uint64_t>(copy);
+    version.owns_bytes = true;
+    put_atom(victim, index, version);
+    return copy;
+  };
+  for (std::uint64_t at = offset; at < end;) {
+    const std::uint64_t index = at / model_.atom_bytes;
+    const std::size_t begin = at % model_.atom_bytes;
+    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(model_.atom_bytes - begin, end - at));
+    const VersionIndex before = index < victim.atoms.size() ? victim.atoms[index] : kNone;
+    const bool will_be_written = before > kHole && !versions_[before].durable && !versions_[before].forgotten;
+    byte* const wrong = put_copy(index);
+    put_copy(index);
+    std::memcpy(wrong + begin, bytes.data() + (at - offset), count);
+    if (!will_be_written) forget(file, index * model_.atom_bytes, model_.atom_bytes);
+    at += count;
+  }
+}
+
 // --- For people ---
 
 std::uint64_t SimDisk::pending_chains() const {
@@ -550,7 +612,9 @@ void SimDisk::for_each_pending(const std::function<void(const PendingChange&)>& 
       visit({ChainKind::kSize, inode, 0, {}, versions_[from.size].operation});
     }
     std::vector<std::uint32_t> atoms = from.pending;
+    atoms.insert(atoms.end(), from.forgotten.begin(), from.forgotten.end());
     std::sort(atoms.begin(), atoms.end());
+    atoms.erase(std::unique(atoms.begin(), atoms.end()), atoms.end());
     for (const auto index : atoms) {
       const Version& newest = versions_[from.atoms[index]];
       if (!is_durable(newest)) visit({ChainKind::kAtom, inode, index, {}, newest.operation});

@@ -119,6 +119,16 @@ class SimDisk {
   void allocate(InodeId file, std::uint64_t offset, std::uint64_t bytes);
   void sync_file(InodeId file);
 
+  // --- A disk that fails or lies (FaultyFileSystem) ---
+
+  // A sync that fails: what was to be written may have been or not, and no later sync will write it. Names and sizes are in
+  // a journal and stay to be written.
+  void fail_sync(InodeId file);
+  // What was written there is believed to be on the disk, and may be or not.
+  void forget(InodeId file, std::uint64_t offset, std::uint64_t bytes);
+  // These bytes landed on the disk, inside the file's size, where nobody knows of them: reads go on showing what was there.
+  void overwrite_below(InodeId file, std::uint64_t offset, std::span<const byte> bytes);
+
  private:
   struct Name {
     std::string name;
@@ -133,11 +143,12 @@ class SimDisk {
     std::uint64_t clean_from = kUnclean;  // a booted disk's size when it first grew: nothing beyond it comes back
     std::uint32_t data_domain = 0;
     std::uint32_t size_domain = 0;
-    Event resized;                       // the last truncation or allocation in the journal
-    std::vector<VersionIndex> atoms;     // newest, by atom
-    std::vector<std::uint32_t> touched;  // atoms that have an entry here, in the order of their first
-    std::vector<std::uint32_t> pending;  // atoms whose newest version is not durable
-    std::vector<Name> names;             // sorted
+    Event resized;                         // the last truncation or allocation in the journal
+    std::vector<VersionIndex> atoms;       // newest, by atom
+    std::vector<std::uint32_t> touched;    // atoms that have an entry here, in the order of their first
+    std::vector<std::uint32_t> pending;    // atoms whose newest version the next sync makes durable
+    std::vector<std::uint32_t> forgotten;  // atoms whose newest version no sync will make durable
+    std::vector<Name> names;               // sorted
     void clear();
   };
 

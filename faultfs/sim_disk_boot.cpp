@@ -285,7 +285,7 @@ std::uint64_t SimDisk::image_hash() const {
       } else {
         add(version.value);
       }
-      add((version.durable ? 1U : 0U) | (version.hole ? 2U : 0U));
+      add((version.durable ? 1U : 0U) | (version.hole ? 2U : 0U) | (version.forgotten ? 4U : 0U));
       if (version.durable) return;
       add_event(version.tie);
       add_event(version.floor);

@@ -75,6 +75,12 @@ Result<SimFileSystem::Place> SimFileSystem::find(std::string_view path) {
   }
 }
 
+Result<InodeId> SimFileSystem::inode_of(std::string_view path) {
+  POWERCUT_TRY(const Place place, find(path));
+  if (place.inode == 0) return error(ErrorCode::kNotFound, path, "no such file");
+  return place.inode;
+}
+
 Result<InodeId> SimFileSystem::find_directory(std::string_view path) {
   POWERCUT_TRY(const Place place, find(path));
   if (place.inode == 0) return error(ErrorCode::kNotFound, path, "no such directory");

@@ -23,6 +23,9 @@ class SimFileSystem final : public FileSystem {
   Result<std::vector<DirectoryEntry>> list(std::string_view path) override;
   Result<void> sync_directory(std::string_view path) override;
 
+  // kNotFound if there is nothing of that name.
+  Result<InodeId> inode_of(std::string_view path);
+
  private:
   struct Place {
     InodeId directory = 0;

@@ -32,7 +32,8 @@ struct Version {
   Event floor;  // if its domain is not 0: this version survives if the event does
   bool durable = false;
   bool owns_bytes = false;
-  bool hole = false;  // an atom that was cut off
+  bool forgotten = false;  // the system believes that it was written: no sync will make it durable
+  bool hole = false;       // an atom that was cut off
 
   const byte* bytes() const { return reinterpret_cast<const byte*>(value); }
 };

@@ -1,5 +1,6 @@
 #include "properties/blame.h"
 
+#include "faultfs/fault.h"
 #include "properties/check.h"
 #include "properties/source_lines.h"
 #include "properties/timeline.h"
@@ -121,12 +122,13 @@ struct History {
   std::vector<StepStart> steps;
   std::size_t crash_step = 0;
   std::string crash_where;
+  bool numbered = true;                         // the numbers are those of the disk; a fault may put them out of step
   std::vector<std::string> why{std::string()};  // the power failed, by recovery
   std::vector<std::string> said;                // by recovery since the last boot
   std::map<std::uint32_t, std::uint32_t> work;  // operations of a recovery before the work that followed it
 
   const Operation* find(std::uint32_t recovery, std::uint32_t number) const {
-    if (recovery >= operations.size() || number == 0 || number > operations[recovery].size()) return nullptr;
+    if (!numbered || recovery >= operations.size() || number == 0 || number > operations[recovery].size()) return nullptr;
     return &operations[recovery][number - 1];
   }
 };
@@ -199,7 +201,7 @@ class Search {
   // False if the case does not fail.
   bool run() {
     NotingChoices noting(failing_.failure.picks);
-    const auto violation = checker_.check(moment_, noting, failing_.setting.nested);
+    const auto violation = checker_.check(moment_, noting);
     if (!violation) return false;
     oracle = violation->oracle;
     plan_ = std::move(noting.plan);
@@ -217,7 +219,7 @@ class Search {
       return false;
     }
     ChainChoices choices(plan_, answers);
-    const auto violation = checker_.check(moment_, choices, failing_.setting.nested);
+    const auto violation = checker_.check(moment_, choices);
     if (asked != nullptr) *asked = choices.asked();
     return violation && violation->oracle == oracle;
   }
@@ -225,7 +227,7 @@ class Search {
   std::map<Chain, Survivor> observe(const Answers& answers, History& told) {
     ChainChoices choices(plan_, answers);
     Observer observer(told);
-    static_cast<void>(checker_.check(moment_, choices, failing_.setting.nested, &observer));
+    static_cast<void>(checker_.check(moment_, choices, &observer));
     return std::move(observer.survivors);
   }
 
@@ -367,6 +369,22 @@ class Telling {
     }
     blame_.minimal = search_.minimal;
     blame_.kind = kind();
+    if (history_.numbered) {
+      tell_kind();
+      add_context();
+    } else {
+      tell_without_numbers();
+    }
+    if (blame_.kind != Blame::Kind::kRecovery && history_.why.size() > 1) {
+      blame_.sentence += " Then the power failed again, " + history_.why.back() + ".";
+    }
+    if (failing_.setting.fault) blame_.sentence = "Under the fault " + fault_text() + ": " + blame_.sentence;
+    if (!blame_.minimal) blame_.sentence += " (The search was cut short: less may be enough.)";
+    return std::move(blame_);
+  }
+
+ private:
+  void tell_kind() {
     switch (blame_.kind) {
       case Blame::Kind::kPowerOn:
         break;
@@ -389,12 +407,29 @@ class Telling {
         tell_order();
         break;
     }
-    if (!blame_.minimal) blame_.sentence += " (The search was cut short: less may be enough.)";
-    add_context();
-    return std::move(blame_);
   }
 
- private:
+  std::string fault_text() const {
+    const faultfs::Fault& fault = *failing_.setting.fault;
+    return std::string(faultfs::info(fault.kind).name) + " (at operation " + std::to_string(fault.at) +
+           " of those that it may hit" + (fault.in_recovery ? " in recovery)" : ")");
+  }
+
+  void tell_without_numbers() {
+    const auto parts = [&](const std::vector<BlamedChange>& changes) {
+      std::vector<std::string> texts;
+      for (const BlamedChange& change : changes) texts.push_back(part(change));
+      return joined(texts);
+    };
+    if (!blame_.kept.empty()) blame_.sentence = parts(blame_.kept) + " reached the disk";
+    if (!blame_.lost.empty()) {
+      blame_.sentence +=
+          (blame_.sentence.empty() ? "" : "; ") + parts(blame_.lost) + (blame_.kept.empty() ? " was lost" : " did not");
+    }
+    if (blame_.sentence.empty()) blame_.sentence = "it fails although nothing more was lost than the fault lost";
+    blame_.sentence += ".";
+  }
+
   static constexpr std::size_t kMostContext = 8;
   static constexpr std::size_t kMostNamed = 3;
 
@@ -446,7 +481,10 @@ class Telling {
     if (blame_.lost.empty() && !blame_.kept.empty()) return Blame::Kind::kTooEarly;
     if (blame_.lost.empty()) {
       const auto work = acknowledged_work();
-      return work && work->operations.empty() ? Blame::Kind::kUnwritten : Blame::Kind::kRecovery;
+      const bool written = work && std::any_of(work->operations.begin(), work->operations.end(), [](const Operation& operation) {
+                             return operation.kind == FileOperation::kWrite || operation.kind == FileOperation::kSync;
+                           });
+      return work && !written ? Blame::Kind::kUnwritten : Blame::Kind::kRecovery;
     }
     if (blame_.kept.empty()) return Blame::Kind::kLost;
     const bool torn =
@@ -824,7 +862,7 @@ std::string_view to_string(Blame::Kind kind) {
 
 Result<Blame> blame(const Case& failing) {
   POWERCUT_TRY(const auto engine, failing.setting.kind->make(failing.setting.options, failing.setting.defects));
-  Checker checker(*engine, *failing.setting.workload);
+  Checker checker(*engine, failing.setting);
   Timeline timeline;
   History history;
   OperationSink sink(history.operations, 0);
@@ -833,12 +871,14 @@ Result<Blame> blame(const Case& failing) {
     if (moment.point != failing.failure.crash_point) return true;
     history.crash_step = moment.step;
     history.crash_where = moment.where;
+    history.numbered = moment.disk.operations() == history.operations.front().size();
     Search search(checker, moment, failing);
     if (!search.run()) return false;
     search.history.operations.front() = history.operations.front();
     search.history.steps = history.steps;
     search.history.crash_step = history.crash_step;
     search.history.crash_where = history.crash_where;
+    search.history.numbered = history.numbered;
     found = Telling(failing, search, search.history).tell();
     found->recoveries = checker.recoveries();
     return false;
@@ -846,8 +886,7 @@ Result<Blame> blame(const Case& failing) {
   const auto at_step = [&](std::size_t step) {
     history.steps.push_back({step, static_cast<std::uint32_t>(history.operations.front().size())});
   };
-  const auto powered_on =
-      timeline.run(*engine, *failing.setting.workload, failing.setting.model, failing.steps, at_moment, &sink, at_step);
+  const auto powered_on = timeline.run(*engine, failing.setting, failing.steps, at_moment, &sink, at_step);
   if (found) return std::move(*found);
   if (powered_on) return with_the_power_on(history);
   return Error(ErrorCode::kInvalidArgument, "the case does not fail: there is nothing to blame");

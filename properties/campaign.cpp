@@ -15,6 +15,26 @@ Result<Campaign> Campaign::make(CampaignPlan plan) {
   return Campaign(std::move(plan));
 }
 
+namespace {
+
+// Small numbers as often as large ones: the place of a fault is uniform in its logarithm.
+faultfs::Fault draw_fault(faultfs::FaultKind kind, std::uint64_t seed) {
+  const faultfs::FaultInfo& info = faultfs::info(kind);
+  Random random(combine(seed, 3));
+  faultfs::Fault fault;
+  fault.kind = kind;
+  fault.in_recovery = info.in_recovery && (!info.in_work || random.below(3) == 0);
+  fault.at = random.below(1U << random.below(fault.in_recovery ? 8 : 11));
+  if (kind == faultfs::FaultKind::kFullDisk) {
+    fault.count = 1 + random.below(3);
+  } else if (random.below(4) == 0) {
+    fault.count = random.below(2) == 0 ? 2 + random.below(3) : 1'000'000;
+  }
+  return fault;
+}
+
+}  // namespace
+
 Setting Campaign::setting_of(std::uint64_t seed) const {
   Setting setting{plan_.kind,  plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()],
                   plan_.nested};
@@ -28,6 +48,7 @@ Setting Campaign::setting_of(std::uint64_t seed) const {
     // What was drawn may not go with what was fixed.
     if (plan_.kind->make(setting.options, plan_.defects).has_error()) setting.options.pop_back();
   }
+  if (!plan_.faults.empty()) setting.fault = draw_fault(plan_.faults[seed / plan_.workloads.size() % plan_.faults.size()], seed);
   return setting;
 }
 

@@ -22,6 +22,7 @@ struct CampaignPlan {
   std::vector<std::string> defects;
   faultfs::PersistenceModel model;
   std::vector<const Workload*> workloads;  // seeds take turns
+  std::vector<faultfs::FaultKind> faults;  // each seed has one of these
   std::uint32_t nested = 1;
   StepCount steps;
   std::uint32_t boots_per_point = 2;

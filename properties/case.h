@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "faultfs/fault.h"
 #include "faultfs/persistence_model.h"
 #include "properties/step.h"
 #include "properties/violation.h"
@@ -25,7 +26,8 @@ struct Setting {
   std::vector<std::string> defects;
   faultfs::PersistenceModel model;
   const Workload* workload = nullptr;
-  std::uint32_t nested = 1;  // crashes that may follow the first
+  std::uint32_t nested = 1;  // crashes that may follow the first; with a fault none does
+  std::optional<faultfs::Fault> fault = std::nullopt;
 };
 
 // A failure of given steps.

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 using faultfs::PersistenceModel;
 
 constexpr std::string_view kFormat = "powercut case";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 // More than any case has, and little enough not to fill the memory.
 constexpr std::size_t kMostBytes = std::size_t{64} << 20U;
 constexpr std::size_t kMostSteps = 100'000;
@@ -211,6 +211,12 @@ std::string to_json(const Case& failing) {
   json["workload"] = failing.setting.workload->name();
   json["seed"] = failing.seed;
   json["nested"] = failing.setting.nested;
+  json["fault"] = nullptr;
+  if (failing.setting.fault) {
+    const faultfs::Fault& fault = *failing.setting.fault;
+    json["fault"] = {
+        {"kind", faultfs::info(fault.kind).name}, {"in_recovery", fault.in_recovery}, {"at", fault.at}, {"count", fault.count}};
+  }
   json["steps"] = Json::array();
   for (const Step& step : failing.steps) json["steps"].push_back(step_to_json(step));
   json["crash_point"] = failing.failure.crash_point == kNoCrash ? Json(nullptr) : Json(failing.failure.crash_point);
@@ -259,6 +265,18 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   POWERCUT_TRY(failing.seed, reader.number("seed", std::numeric_limits<std::uint64_t>::max()));
   POWERCUT_TRY(const std::uint64_t nested, reader.number("nested", 1000));
   failing.setting.nested = static_cast<std::uint32_t>(nested);
+  POWERCUT_TRY(const Json* const fault, reader.member("fault"));
+  if (!fault->is_null()) {
+    const Reader faulty(*fault, "fault");
+    POWERCUT_TRY(const std::string name, faulty.text("kind"));
+    POWERCUT_TRY(const faultfs::FaultKind fault_kind, faultfs::fault_kind(name));
+    POWERCUT_TRY(const Json* const in_recovery, faulty.member("in_recovery"));
+    if (!in_recovery->is_boolean()) return wrong("fault.in_recovery must be true or false");
+    POWERCUT_TRY(const std::uint64_t at, faulty.number("at", std::numeric_limits<std::uint32_t>::max()));
+    POWERCUT_TRY(const std::uint64_t count, faulty.number("count", std::numeric_limits<std::uint32_t>::max()));
+    failing.setting.fault =
+        faultfs::Fault{fault_kind, in_recovery->get<bool>(), static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(count)};
+  }
   POWERCUT_TRY(const Json* const steps, reader.array("steps", kMostSteps));
   POWERCUT_TRY(failing.steps, steps_from_json(*steps, *failing.setting.workload));
   POWERCUT_TRY(const Json* const crash_point, reader.member("crash_point"));

@@ -1,6 +1,7 @@
 #include "properties/check.h"
 
 #include "engine/row.h"
+#include "faultfs/hash.h"
 #include "faultfs/sim_file_system.h"
 #include "faultfs/tracing_file_system.h"
 #include "properties/session_driver.h"
@@ -57,9 +58,8 @@ std::string_view NextCrash::text() const {
   return "";
 }
 
-std::optional<Violation> Checker::check(const CrashMoment& moment, faultfs::Choices& choices, std::uint32_t nested,
-                                        CheckObserver* observer) {
-  return chosen(0, moment.disk, promised_at(moment), choices, std::min(nested, kMostNested), moment.where, observer);
+std::optional<Violation> Checker::check(const CrashMoment& moment, faultfs::Choices& choices, CheckObserver* observer) {
+  return chosen(0, moment.disk, promised_at(moment), choices, most_nested(), moment.where, observer);
 }
 
 // Asks what follows the recovery, and where the power fails again; then does it.
@@ -130,8 +130,8 @@ std::vector<std::uint32_t> Checker::picks_through(std::span<const std::uint32_t>
 }
 
 std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
-                                          faultfs::Choices& choices, Then then, const NextCrashVisitor& visit,
-                                          std::string_view why, CheckObserver* observer) {
+                                          faultfs::Choices& choices, Then then, const NextCrashVisitor& visit, std::string_view why,
+                                          CheckObserver* observer) {
   ++recoveries_;
   last_depth_ = depth;
   while (disks_.size() <= depth) disks_.push_back(std::make_unique<faultfs::SimDisk>());
@@ -140,16 +140,19 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   disk.set_resolution_observer(nullptr);
   disk.boot(crashed, choices);
   faultfs::SimFileSystem plain_files(disk);
+  faultfs::FileSystem* files = &plain_files;
+  std::optional<faultfs::FaultyFileSystem> faulty;
+  if (setting_.fault) files = &faulty.emplace(plain_files, disk, std::span(&*setting_.fault, 1), true);
   std::optional<faultfs::TracingFileSystem> traced;
   std::optional<engine::Narrator> narrator;
   if (observer != nullptr) {
     observer->on_boot(depth, why);
     disk.set_resolution_observer(
         [&disk, observer](const faultfs::Resolution& resolution) { observer->on_resolution(disk, resolution); });
-    traced.emplace(plain_files, observer->trace());
+    files = &traced.emplace(*files, observer->trace());
     narrator = [observer](std::string_view phase, std::string_view line) { observer->on_recovery(phase, line); };
   }
-  faultfs::FileSystem& files = traced ? static_cast<faultfs::FileSystem&>(*traced) : plain_files;
+  if (faulty) return recover_faulty(*faulty, *files, promised, narrator ? &*narrator : nullptr);
 
   const bool visits_recovery = visit && then == Then::kNothing;
   std::optional<Violation> nested_violation;
@@ -159,7 +162,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
       nested_violation = visit({NextCrash::Where::kInRecovery, sync++, then, disk, promised});
     });
   }
-  auto opened = engine_.open(files, kDatabaseDirectory, narrator ? &*narrator : nullptr);
+  auto opened = engine_.open(*files, kDatabaseDirectory, narrator ? &*narrator : nullptr);
   disk.set_crash_hook(nullptr);
   if (nested_violation) return nested_violation;
   if (opened.has_error()) return Violation{Oracle::kAlive, "the database does not open: " + opened.error().message(), {}};
@@ -181,6 +184,84 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   if (observer != nullptr && then != Then::kNothing) observer->on_work();
   if (then != Then::kNothing) return go_on(depth, *database, *session, promised, found, then, visit);
   return std::nullopt;
+}
+
+std::optional<Violation> Checker::recover_faulty(faultfs::FaultyFileSystem& faulty, faultfs::FileSystem& files,
+                                                 const Promised& promised, const engine::Narrator* narrator) {
+  using faultfs::FaultClass;
+  const faultfs::FaultInfo& fault = faultfs::info(setting_.fault->kind);
+  for (const bool healed : {false, true}) {
+    if (healed) faulty.heal();
+    std::optional<Violation> violation;
+    std::optional<ErrorCode> error;
+    auto opened = engine_.open(files, kDatabaseDirectory, narrator);
+    if (opened.has_error()) {
+      // Not to find what was lost is honest too.
+      error = opened.error().code() == ErrorCode::kNotFound ? ErrorCode::kCorrupt : opened.error().code();
+      violation = Violation{Oracle::kAlive, "the database does not open: " + opened.error().message(), {}};
+    } else {
+      const std::unique_ptr<engine::Database> database = std::move(opened).value();
+      auto session = database->new_session();
+      if (session.has_error()) {
+        error = session.error().code();
+        violation = Violation{Oracle::kAlive, "no session: " + session.error().message(), {}};
+      } else if (fault.owed == FaultClass::kSilent) {
+        violation = compare_with_history(*session.value(), promised);
+      } else {
+        Expected found = promised.expected;
+        violation = compare(*database, *session.value(), promised, found);
+        error = read_error_;
+        if (violation && !error && fault.owed == FaultClass::kMedia && faulty.fired() && !promised.model.history().empty()) {
+          // Damage of what was written last looks like a write that the crash tore. No log can tell.
+          const Model earlier = promised.model.without_last();
+          Expected before = Expected::kBefore;
+          if (!compare(*database, *session.value(), {earlier, promised.interrupted, promised.set_up}, before)) return std::nullopt;
+          error = read_error_;
+        }
+      }
+    }
+    eligible_ = std::max(eligible_, faulty.eligible(setting_.fault->kind));
+    if (!violation) return std::nullopt;
+    const bool honest = error && is_disk_failure(*error);
+    if (honest && (fault.owed == FaultClass::kSilent || (fault.owed == FaultClass::kMedia && faulty.fired()))) return std::nullopt;
+    if (honest && fault.owed == FaultClass::kReported && faulty.fired() && !healed) continue;
+    if (!honest && fault.owed != FaultClass::kReported && fault.owed != FaultClass::kInvisible) violation->oracle = Oracle::kHonest;
+    violation->summary = "under " + std::string(fault.name) + ": " + violation->summary;
+    return violation;
+  }
+  return std::nullopt;
+}
+
+// Rows that were once written under their keys, in their tables. A page whose write was lost is the page as it was before, and
+// what was not committed then may be on it. An error ends it: that is honest too.
+std::optional<Violation> Checker::compare_with_history(engine::Session& session, const Promised& promised) {
+  const Model& model = promised.model;
+  outcome_ = 0;
+  std::optional<Violation> violation;
+  const auto was_there = [&](std::uint32_t table, std::string_view key, std::string_view row) {
+    const ModelRow* const working = model.working().tables[table].find(key);
+    if (working != nullptr && working->row == row) return true;
+    const auto made = [&](const Change& change) {
+      return change.kind == Change::Kind::kRow && change.table == table && change.key == key && change.after_exists &&
+             change.after == row;
+    };
+    if (std::any_of(model.abandoned().begin(), model.abandoned().end(), made)) return true;
+    return std::any_of(model.history().begin(), model.history().end(),
+                       [&](const auto& changes) { return std::any_of(changes.begin(), changes.end(), made); });
+  };
+  for (std::uint32_t table = 0; table < workload_.tables().size() && !violation; ++table) {
+    const auto scanned = session.scan(workload_.tables()[table].name, {}, {}, [&](std::string_view key, std::string_view row) {
+      outcome_ = combine(outcome_, combine(hash64(as_bytes(key)), hash64(as_bytes(row))));
+      if (was_there(table, key, row)) return true;
+      violation = Violation{Oracle::kHonest,
+                            place(workload_, table, key) + " is " + engine::row_text(workload_.tables()[table].columns, row) +
+                                ", which was never written there",
+                            {}};
+      return false;
+    });
+    if (scanned.has_error()) return violation;
+  }
+  return violation;
 }
 
 std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& database, engine::Session& session,
@@ -225,11 +306,17 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
 std::optional<Violation> Checker::compare(engine::Database& database, engine::Session& session, const Promised& promised,
                                           Expected& found) {
   const Model& model = promised.model;
+  read_error_.reset();
+  const auto unreadable = [&](const State& state, const Error& error) {
+    if (is_disk_failure(error.code())) read_error_ = error.code();
+    return explain(session, promised, state, error.message());
+  };
   if (found == Expected::kAny) {
     found = Expected::kBefore;
     if (model.promise() == Promise::kInDoubt) {
       marker_key(model.transaction(), key_);
       const auto there = session.get(workload_.tables()[0].name, key_, row_);
+      if (there.has_error() && is_disk_failure(there.error().code())) return unreadable(model.committed(), there.error());
       if (there.has_value() && there.value()) found = Expected::kAfter;
     }
   }
@@ -256,11 +343,11 @@ std::optional<Violation> Checker::compare(engine::Database& database, engine::Se
       ++walk.next;
       return true;
     });
-    if (scanned.has_error()) return explain(session, promised, state, scanned.error().message());
+    if (scanned.has_error()) return unreadable(state, scanned.error());
     if (!walk.same || walk.next != walk.end) return explain(session, promised, state, {});
   }
   const auto tables = database.tables();
-  if (tables.has_error()) return explain(session, promised, state, tables.error().message());
+  if (tables.has_error()) return unreadable(state, tables.error());
   if (tables.value().size() != existing) return explain(session, promised, state, {});
 
   const bool set_up = state.tables[0].exists;

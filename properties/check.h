@@ -8,12 +8,14 @@
 
 #include "engine/engine.h"
 #include "faultfs/choices.h"
+#include "faultfs/faulty_file_system.h"
 #include "faultfs/sim_disk.h"
 #include "faultfs/trace.h"
 #include "properties/timeline.h"
 #include "properties/violation.h"
 #include "properties/workload.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -77,11 +79,14 @@ class Checker {
   // Told of each moment at which the power may fail again; a violation that it gives is the result.
   using NextCrashVisitor = std::function<std::optional<Violation>(const NextCrash&)>;
 
-  Checker(engine::Engine& engine, const Workload& workload) : engine_(engine), workload_(workload) {}
+  // The setting must outlive the checker.
+  Checker(engine::Engine& engine, const Setting& setting) : engine_(engine), setting_(setting), workload_(*setting.workload) {}
 
-  // Crashes and recovers at this moment, as the choices say. `nested` bounds further crashes.
-  std::optional<Violation> check(const CrashMoment& moment, faultfs::Choices& choices, std::uint32_t nested,
-                                 CheckObserver* observer = nullptr);
+  // How many crashes may follow the first: as many as the setting says, but none where there is a fault.
+  std::uint32_t most_nested() const { return setting_.fault ? 0 : std::min(setting_.nested, kMostNested); }
+
+  // Crashes and recovers at this moment, as the choices say.
+  std::optional<Violation> check(const CrashMoment& moment, faultfs::Choices& choices, CheckObserver* observer = nullptr);
 
   // One recovery of one crash state, at this depth of the stack of disks, and what follows it. `visit` may be null. With
   // Then::kNothing it is told of the crashes in and after recovery, else of those in and after the work.
@@ -101,6 +106,8 @@ class Checker {
   std::uint64_t recoveries() const { return recoveries_; }
   // The disk on which the last recovery ran. At least one must have run.
   faultfs::SimDisk& last_disk() { return *disks_[last_depth_]; }
+  // How many operations of a recovery the setting's fault could have hit, at most.
+  std::uint32_t eligible() const { return eligible_; }
   // A hash of what the last recovery left, which was checked to be what the model says.
   std::uint64_t outcome() const { return outcome_; }
 
@@ -114,12 +121,20 @@ class Checker {
   std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised, Expected& found);
   Violation explain(engine::Session& session, const Promised& promised, const State& state, std::string_view why);
 
+  // The fault that hits the recovery, or hit the work; what is owed then.
+  std::optional<Violation> recover_faulty(faultfs::FaultyFileSystem& faulty, faultfs::FileSystem& files, const Promised& promised,
+                                          const engine::Narrator* narrator);
+  std::optional<Violation> compare_with_history(engine::Session& session, const Promised& promised);
+
   engine::Engine& engine_;
+  const Setting& setting_;
   const Workload& workload_;
   std::vector<std::unique_ptr<faultfs::SimDisk>> disks_;  // by depth
   std::size_t last_depth_ = 0;
   std::uint64_t recoveries_ = 0;
   std::uint64_t outcome_ = 0;
+  std::optional<ErrorCode> read_error_;  // that kept compare() from reading all
+  std::uint32_t eligible_ = 0;
   Tally tally_;
   std::string key_;  // scratch
   std::string row_;  // scratch

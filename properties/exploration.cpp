@@ -33,6 +33,9 @@ struct Round {
   std::array<Point, kMostPoints> point;
 };
 
+// With a fault there is one crash.
+std::uint32_t nested_of(const Case& one) { return one.setting.fault ? 0 : std::min(one.setting.nested, Checker::kMostNested); }
+
 // log2(2^a + 2^b), where a negative number stands for nothing.
 double add_bits(double a, double b) {
   if (a < 0 || b < 0) return std::max(a, b);
@@ -177,11 +180,11 @@ Result<ExplorationReport> explore_cases(const std::vector<Case>& cases, const Ex
   for (const Case& one : cases) {
     report.cases.push_back({});
     report.cases.back().explored = one;
-    most_nested = std::max(most_nested, std::min(one.setting.nested, Checker::kMostNested));
+    most_nested = std::max(most_nested, nested_of(one));
   }
   for (std::uint32_t nested = 0; nested <= most_nested; ++nested) {
     for (std::size_t number = 0; number < cases.size() && report.ended == Ended::kDone; ++number) {
-      if (nested > cases[number].setting.nested) continue;
+      if (nested > nested_of(cases[number])) continue;
       report.failing_case = number;
       ExplorationProgress before;
       before.case_number = number;

@@ -27,8 +27,7 @@ class Explorer::Point {
     report_.bits = owner_.counting_disk_.open_bits();
     before_ = owner_.checker_.recoveries();
     owner_.seen_.clear();
-    auto found = crash(0, moment_.disk, Checker::promised_at(moment_), std::min(owner_.setting_.nested, Checker::kMostNested),
-                       moment_.where);
+    auto found = crash(0, moment_.disk, Checker::promised_at(moment_), owner_.checker_.most_nested(), moment_.where);
     report_.recoveries = owner_.checker_.recoveries() - before_;
     if (!found) return std::nullopt;
     while (!found->picks.empty() && found->picks.back() == 0) found->picks.pop_back();
@@ -196,7 +195,7 @@ std::optional<Failure> Explorer::explore(const Steps& steps, const ExplorePlan& 
     if (point_done && !point_done(report)) return false;
     return !failure;
   };
-  auto powered_on = timeline_.run(engine_, *setting_.workload, setting_.model, steps, at_moment);
+  auto powered_on = timeline_.run(engine_, setting_, steps, at_moment);
   if (!failure && !stopped_ && powered_on && (!plan_.only || powered_on->oracle == *plan_.only))
     failure = Failure{kNoCrash, {}, std::move(*powered_on)};
   return failure;

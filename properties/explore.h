@@ -71,8 +71,7 @@ class Explorer {
   // Asked between recoveries; true ends the exploration, and the point under way is not reported.
   using Stop = std::function<bool(std::uint64_t recoveries)>;
 
-  Explorer(engine::Engine& engine, const Setting& setting)
-      : setting_(setting), engine_(engine), checker_(engine, *setting.workload) {}
+  Explorer(engine::Engine& engine, const Setting& setting) : setting_(setting), engine_(engine), checker_(engine, setting) {}
 
   // The failure at the lowest claimed crash point, or nothing. Any of the functions may be empty.
   std::optional<Failure> explore(const Steps& steps, const ExplorePlan& plan, const Claim& claim, const PointSink& point_done,

@@ -69,6 +69,18 @@ void Model::record(Change change) {
   changes_.push_back(std::move(change));
 }
 
+Model Model::without_last() const {
+  Model earlier = *this;
+  earlier.rolled_back();
+  const std::vector<Change> last = std::move(earlier.history_.back());
+  earlier.history_.pop_back();
+  for (auto change = last.rbegin(); change != last.rend(); ++change) {
+    earlier.apply(earlier.committed_, *change, false);
+    earlier.apply(earlier.working_, *change, false);
+  }
+  return earlier;
+}
+
 void Model::put(std::uint32_t table, std::string_view key, std::string_view row) {
   Change change;
   change.table = table;

@@ -68,6 +68,8 @@ class Model {
 
   // The model of the database as a recovery left it, with the transaction in doubt or without it.
   Model recovered(bool with_in_doubt) const;
+  // Nothing is open, and the last acknowledged transaction never was. There must be one.
+  Model without_last() const;
 
   void put(std::uint32_t table, std::string_view key, std::string_view row);
   void erase(std::uint32_t table, std::string_view key);

@@ -125,7 +125,7 @@ class Witness final : public CheckObserver {
     hash_.on_operation(operation);
     if (!narrate_) return;
     if (of_recovery) flush_fates();
-    if (operation.number == 0) return;
+    if (operation.number == 0 && !operation.error) return;
     (of_recovery ? narrative_.recovery : narrative_.history)
         .push_back("    " + describe(operation) + "  " + source_lines_.text(operation.calls));
   }

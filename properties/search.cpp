@@ -20,7 +20,7 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
   const std::uint64_t recoveries_before = checker_.recoveries();
   const auto fails = [&](const CrashMoment& moment, faultfs::Choices& choices) {
     ++count_.states;
-    auto violation = checker_.check(moment, choices, setting_.nested);
+    auto violation = checker_.check(moment, choices);
     if (!violation) {
       if (outcome) outcome(checker_.outcome());
       return false;
@@ -47,7 +47,7 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
     }
     return checker_.recoveries() - recoveries_before < plan.most_recoveries;
   };
-  auto powered_on = timeline_.run(engine_, *setting_.workload, setting_.model, steps, at_moment);
+  auto powered_on = timeline_.run(engine_, setting_, steps, at_moment);
   count_.recoveries += checker_.recoveries() - recoveries_before;
   if (!failure && powered_on && (!plan.only || powered_on->oracle == *plan.only))
     failure = Failure{kNoCrash, {}, std::move(*powered_on)};
@@ -65,11 +65,11 @@ std::optional<Violation> Searcher::execute(const Steps& steps, std::uint32_t cra
     if (at_crash) at_crash(moment);
     ++count_.states;
     faultfs::RecordedChoices choices({picks.begin(), picks.end()});
-    violation = checker_.check(moment, choices, setting_.nested, observer);
+    violation = checker_.check(moment, choices, observer);
     if (observer != nullptr) observer->on_checked(checker_.last_disk());
     return false;
   };
-  auto powered_on = timeline_.run(engine_, *setting_.workload, setting_.model, steps, at_moment, trace, at_step);
+  auto powered_on = timeline_.run(engine_, setting_, steps, at_moment, trace, at_step);
   count_.recoveries += checker_.recoveries() - recoveries_before;
   return violation ? std::move(violation) : std::move(powered_on);
 }

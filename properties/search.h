@@ -30,8 +30,7 @@ class Searcher {
   // Told the hash of each recovered state. May be empty.
   using OutcomeSink = std::function<void(std::uint64_t)>;
 
-  Searcher(engine::Engine& engine, const Setting& setting)
-      : engine_(engine), setting_(setting), checker_(engine, *setting.workload) {}
+  Searcher(engine::Engine& engine, const Setting& setting) : engine_(engine), setting_(setting), checker_(engine, setting) {}
 
   // The first failure, or nothing. Its picks end where the last one that is not 0 does.
   std::optional<Failure> search(const Steps& steps, const SearchPlan& plan, const OutcomeSink& outcome = nullptr);

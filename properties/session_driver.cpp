@@ -17,34 +17,79 @@ Result<void> outcome_of(const Result<T>& result) {
 
 }  // namespace
 
+bool is_disk_failure(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kNoSpace || code == ErrorCode::kStopped || code == ErrorCode::kCorrupt;
+}
+
 std::optional<Violation> SessionDriver::run(engine::Database& database, engine::Session& session, const Step& step) {
   violation_.reset();
   savepoints_.clear();
-  if (!agree(session.begin(), {}, "begin")) return std::move(violation_);
-  const bool marker_first = model_.transaction() % 2 == 1;
+  failed_ = false;
+  stopped_ = false;
+  transaction(database, session, step);
+  if (failed_ && !violation_) take_back(session);
+  return std::move(violation_);
+}
+
+void SessionDriver::transaction(engine::Database& database, engine::Session& session, const Step& step) {
+  if (!agree(session.begin(), {}, "begin")) return;
+  const bool marker_first = step.kind != StepKind::kSetUp && model_.transaction() % 2 == 1;
   if (step.kind == StepKind::kSetUp) {
     set_up(session, step);
   } else if (marker_first) {
     write_marker(session);
   }
   for (const Operation& operation : step.operations) {
-    if (violation_) return std::move(violation_);
+    if (over()) return;
     operate(database, session, operation);
   }
-  if (!violation_ && !marker_first) write_marker(session);
-  if (violation_) return std::move(violation_);
+  if (!over() && !marker_first) write_marker(session);
+  if (over()) return;
 
   if (hook_) hook_(step.commit ? "before commit" : "before rollback");
   if (step.commit) {
     model_.commit_called();
-    if (!agree(session.commit(), {}, "commit")) return std::move(violation_);
+    if (!agree(session.commit(), {}, "commit")) return;
     model_.acknowledged();
   } else {
-    if (!agree(session.rollback(), {}, "rollback")) return std::move(violation_);
+    if (!agree(session.rollback(), {}, "rollback")) return;
     model_.rolled_back();
   }
   if (hook_) hook_(step.commit ? "after commit returned" : "after rollback returned");
-  return std::move(violation_);
+}
+
+// A rollback that succeeds settles what a failed statement, or a failed commit, left open.
+void SessionDriver::take_back(engine::Session& session) {
+  auto answer = session.rollback();
+  if (answer.has_error() && answer.error().code() == ErrorCode::kNoSpace) {
+    failures_.free_space();
+    answer = session.rollback();
+    // An engine may have taken it upon itself to finish the rollback. A commit in doubt stays so until then.
+    const bool finishes_itself = answer.has_error() && answer.error().code() == ErrorCode::kInvalidArgument;
+    if (finishes_itself && model_.promise() == Promise::kInDoubt) {
+      stopped_ = true;
+      return;
+    }
+    if (answer.has_error() && !finishes_itself) {
+      fail(Oracle::kAlive,
+           "the disk has space again, but the transaction that it failed cannot be rolled back: " + answer.error().message());
+      return;
+    }
+    answer = success();
+  }
+  if (answer.has_value()) {
+    model_.rolled_back();
+  } else {
+    stopped_ = true;
+  }
+}
+
+Result<bool> SessionDriver::in_doubt_is_there(engine::Session& session) {
+  if (model_.promise() != Promise::kInDoubt) return false;
+  marker_key(model_.transaction(), key_);
+  const auto there = session.get(workload_.tables()[0].name, key_, row_);
+  if (there.has_error() && there.error().code() == ErrorCode::kNotFound) return false;
+  return there;
 }
 
 void SessionDriver::set_up(engine::Session& session, const Step& step) {
@@ -227,6 +272,10 @@ bool SessionDriver::agree(const Result<void>& answer, Expected expected, std::st
     return !expected;
   }
   if (expected && answer.error().code() == *expected) return false;
+  if (failures_.expected && is_disk_failure(answer.error().code()) && failures_.expected()) {
+    failed_ = true;
+    return false;
+  }
   fail(expected ? Oracle::kOrdered : Oracle::kAlive, std::string(what) + " failed with the power on: " + answer.error().message());
   return false;
 }

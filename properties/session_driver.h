@@ -14,6 +14,9 @@
 
 namespace powercut::properties {
 
+// Whether an engine may answer so because its disk failed.
+bool is_disk_failure(ErrorCode code);
+
 class SessionDriver {
  public:
   // Called around each event that changes what the user was promised, with a word on which ("before commit").
@@ -22,8 +25,21 @@ class SessionDriver {
   SessionDriver(const Workload& workload, Model& model, PromiseHook hook)
       : workload_(workload), model_(model), hook_(std::move(hook)) {}
 
-  // A set-up or transaction step.
+  // A disk that may fail: whether it may now, and what gives a full one space.
+  struct Failures {
+    std::function<bool()> expected;
+    std::function<void()> free_space;
+  };
+  void expect_failures(Failures failures) { failures_ = std::move(failures); }
+
+  // A set-up or transaction step. Where the disk fails the transaction is rolled back.
   std::optional<Violation> run(engine::Database& database, engine::Session& session, const Step& step);
+
+  // The last transaction failed and could not be rolled back: the engine must be opened again.
+  bool stopped() const { return stopped_; }
+
+  // Whether the transaction in doubt, if there is one, is there.
+  Result<bool> in_doubt_is_there(engine::Session& session);
 
  private:
   struct Savepoint {
@@ -33,6 +49,9 @@ class SessionDriver {
   // What the engine should answer to a statement; nothing: success.
   using Expected = std::optional<ErrorCode>;
 
+  void transaction(engine::Database& database, engine::Session& session, const Step& step);
+  void take_back(engine::Session& session);
+  bool over() const { return violation_ || failed_; }
   void set_up(engine::Session& session, const Step& step);
   void operate(engine::Database& database, engine::Session& session, const Operation& operation);
   void transfer(engine::Session& session, const Operation& operation);
@@ -51,6 +70,9 @@ class SessionDriver {
   const Workload& workload_;
   Model& model_;
   PromiseHook hook_;
+  Failures failures_;
+  bool failed_ = false;  // the disk failed a statement
+  bool stopped_ = false;
   std::vector<Savepoint> savepoints_;
   std::optional<Violation> violation_;
   std::string key_;

@@ -3,11 +3,16 @@
 //
 // Crash points are just before a sync takes effect, before and after commit and rollback, and after each step. What a
 // crash at any other moment may leave is among what one of these may leave.
+//
+// With a fault (Setting::fault) errors of the disk are no violation. A transaction that fails is taken back; where the engine
+// refuses that, its process ends and another opens the database, on the disk as the kernel shows it, and goes on.
 #pragma once
 
 #include "engine/engine.h"
+#include "faultfs/fault.h"
 #include "faultfs/sim_disk.h"
 #include "faultfs/trace.h"
+#include "properties/case.h"
 #include "properties/model.h"
 #include "properties/step.h"
 #include "properties/violation.h"
@@ -45,15 +50,17 @@ class Timeline {
   Timeline() = default;
 
   // Runs the steps; `trace` and `at_step` may be null. A violation here happened with the power on.
-  std::optional<Violation> run(engine::Engine& engine, const Workload& workload, const faultfs::PersistenceModel& model,
-                               const Steps& steps, const Hook& hook, faultfs::TraceSink* trace = nullptr,
-                               const StepHook& at_step = nullptr);
+  std::optional<Violation> run(engine::Engine& engine, const Setting& setting, const Steps& steps, const Hook& hook,
+                               faultfs::TraceSink* trace = nullptr, const StepHook& at_step = nullptr);
 
   std::uint32_t crash_points() const { return next_point_; }
+  // How many operations the setting's fault could have hit; 0 without one.
+  std::uint32_t eligible() const { return eligible_; }
 
  private:
   faultfs::SimDisk disk_;
   std::uint32_t next_point_ = 0;
+  std::uint32_t eligible_ = 0;
 };
 
 }  // namespace powercut::properties

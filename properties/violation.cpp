@@ -11,13 +11,14 @@ struct OracleText {
   std::string_view summary;
 };
 
-constexpr std::array<OracleText, 6> kOracles{{
+constexpr std::array<OracleText, 7> kOracles{{
     {Oracle::kDurable, "durable", "every acknowledged transaction is there"},
     {Oracle::kAtomic, "atomic", "of any other transaction all or nothing is there, and nothing unless its commit was called"},
     {Oracle::kConsistent, "consistent", "the workload's invariants hold"},
     {Oracle::kOrdered, "ordered", "what is there equals a legal serial history"},
     {Oracle::kIdempotent, "idempotent", "recovering again changes nothing"},
     {Oracle::kAlive, "alive", "the database opens, and accepts and keeps a new transaction"},
+    {Oracle::kHonest, "honest", "a disk that damages or loses what it was given makes for an error, never for a wrong answer"},
 }};
 
 }  // namespace

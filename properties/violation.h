@@ -17,6 +17,7 @@ enum class Oracle : unsigned char {
   kOrdered,     // what is there, or was read, equals some legal serial history
   kIdempotent,  // recovering again changes nothing
   kAlive,       // the database opens, and accepts and keeps a new transaction
+  kHonest,      // damaged media give an error, never a wrong answer
 };
 
 std::string_view to_string(Oracle oracle);

@@ -15,6 +15,7 @@ using ledger::Lsn;
 
 Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   const ledger::Defects& defects = core.options.defects;
+  for (ledger::Transaction* const txn : core.active) POWERCUT_TRYV(txn->reserve_images());
   std::string record;
   encode_plain(record, ledger::RecordType::kCheckpointBegin, ledger::TxnId::kNone, Lsn::kNone);
   POWERCUT_TRY(const Lsn begin, core.log.append(record));
@@ -52,8 +53,8 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
 
 Result<void> checkpoint(Core& core, CheckpointExtent extent) {
   const auto done = make_checkpoint(core, extent);
-  if (done.has_error()) core.failure = Error(ErrorCode::kStopped, "a checkpoint failed: " + done.error().message());
-  return done;
+  if (done.has_value() || done.error().code() == ErrorCode::kNoSpace || done.error().code() == ErrorCode::kIo) return done;
+  return core.log.stop(done.error());
 }
 
 }  // namespace powercut::recovery

@@ -50,11 +50,10 @@ Result<void> write_first_pages(Core& core) {
 // The control file comes last: until it is there under its name, there is no database.
 Result<void> create(Core& core) {
   POWERCUT_TRY(const bool exists, core.files.exists(core.directory));
-  if (!exists) {
-    POWERCUT_TRYV(core.files.make_directory(core.directory));
-    const bool synced = !core.options.defects.database_name_unsynced;
-    if (synced) POWERCUT_TRYV(core.files.sync_directory(faultfs::parent_of(core.directory)));
-  }
+  if (!exists) POWERCUT_TRYV(core.files.make_directory(core.directory));
+  // Also if it exists: whoever made it may have died before its name was durable.
+  const bool synced = !core.options.defects.database_name_unsynced;
+  if (synced) POWERCUT_TRYV(core.files.sync_directory(faultfs::parent_of(core.directory)));
   POWERCUT_TRYV(remove_leftovers(core));
   ledger::ControlRecord record;
   record.database_id = hash64(as_bytes(core.directory));

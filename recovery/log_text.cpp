@@ -236,6 +236,8 @@ Result<void> LogText::check_pages() {
   for (std::uint32_t page = 0; std::uint64_t{page} * ledger::kPageBytes < size; ++page) {
     if (restored_.contains(page)) continue;
     POWERCUT_TRY(const std::size_t got, read_full(*data, std::uint64_t{page} * ledger::kPageBytes, bytes));
+    // Space that was made for pages to come.
+    if (std::all_of(bytes.begin(), bytes.end(), [](byte b) { return b == byte{}; })) continue;
     const Page read(bytes.data());
     if (got == bytes.size() && read.checksum_matches() && raw(read.id()) == page && read.well_formed()) continue;
     return Error(ErrorCode::kCorrupt, path + ": page " + number(page) + " (byte " +

@@ -13,13 +13,17 @@ using Texts = std::vector<std::string>;
 po::options_description setting_options() {
   po::options_description options("what runs on what");
   options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
-  options.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
-                        "an option of the engine, or a knob of the model, may be repeated; engine options that are not set are drawn by each "
-                        "seed");
+  options.add_options()(
+      "set", po::value<Texts>()->value_name("NAME=VALUE"),
+      "an option of the engine, or a knob of the model, may be repeated; engine options that are not set are drawn by each "
+      "seed");
   options.add_options()("defect", po::value<Texts>()->value_name("NAME"), "switch on a planted bug, may be repeated");
+  options.add_options()("fault", po::value<Texts>()->value_name("NAME"),
+                        "what the disk does wrong (see: powercut list faults), may be repeated; each seed has one");
   options.add_options()("workload", po::value<Texts>()->value_name("NAME"),
                         "workload, may be repeated; seeds take turns (default: all)");
-  options.add_options()("model", po::value<std::string>()->default_value("posix"), "what a crash may keep (see: powercut list models)");
+  options.add_options()("model", po::value<std::string>()->default_value("posix"),
+                        "what a crash may keep (see: powercut list models)");
   options.add_options()("atom", po::value<std::string>(),
                         "what is written whole or not at all: 512, 4096 or write (default: the model's)");
   options.add_options()("nested", po::value<std::uint32_t>()->default_value(1), "further crashes after the first: 0, 1 or 2");
@@ -47,6 +51,12 @@ Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, con
     }
   }
   if (values.count("defect") > 0) plan.defects = values["defect"].as<Texts>();
+  if (values.count("fault") > 0) {
+    for (const std::string& name : values["fault"].as<Texts>()) {
+      POWERCUT_TRY(const faultfs::FaultKind fault, faultfs::fault_kind(name));
+      plan.faults.push_back(fault);
+    }
+  }
   if (values.count("workload") > 0) {
     for (const std::string& name : values["workload"].as<Texts>()) {
       POWERCUT_TRY(const properties::Workload* const workload, properties::find_workload(name));
@@ -92,7 +102,9 @@ std::string words(const engine::EngineKind& kind, const std::vector<engine::Opti
 }  // namespace
 
 std::string setting_words(const properties::CampaignPlan& plan) {
-  return words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested);
+  std::string all = words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested);
+  for (const faultfs::FaultKind fault : plan.faults) all.append(" --fault ").append(faultfs::info(fault).name);
+  return all;
 }
 
 std::string setting_words(const properties::Setting& setting) {

@@ -1,6 +1,7 @@
 // powercut list: what there is.
 #include "command.h"
 
+#include "faultfs/fault.h"
 #include "faultfs/persistence_model.h"
 #include "properties/case_file.h"
 #include "properties/workload.h"
@@ -41,6 +42,8 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
     for (const auto* workload : properties::workloads()) add(workload->name(), workload->summary());
   } else if (what == "models") {
     for (const auto& model : faultfs::presets()) add(model.name, model.summary);
+  } else if (what == "faults") {
+    for (const auto& fault : faultfs::fault_kinds()) add(fault.name, fault.summary);
   } else if (what == "knobs") {
     for (const auto& knob : faultfs::knobs()) add(knob.name, fmt::format("{} ({})", knob.summary, knob.values));
   } else if (what == "defects" || what == "options") {
@@ -53,7 +56,8 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
     }
   } else {
     return Error(ErrorCode::kInvalidArgument,
-                 "cannot list '" + what + "'; there are: engines, workloads, models, knobs (of a model), defects and options (of an engine)");
+                 "cannot list '" + what +
+                     "'; there are: engines, workloads, models, knobs (of a model), faults, defects and options (of an engine)");
   }
   return all;
 }
@@ -67,11 +71,12 @@ int list_command(const Invocation& invocation) {
   hidden.add_options()("what", po::value<std::string>());
   po::positional_options_description positional;
   positional.add("what", 1);
-  const Parsed parsed = parse(invocation, "list engines | workloads | models | knobs | defects | options [OPTIONS]",
+  const Parsed parsed = parse(invocation, "list engines | workloads | models | knobs | faults | defects | options [OPTIONS]",
                               "powercut list defects", options, positional, hidden);
   if (parsed.exit_status) return *parsed.exit_status;
   if (parsed.values.count("what") == 0) {
-    return fail(kWrongUsage, "list what? There are: engines, workloads, models, knobs (of a model), defects and options (of an engine)");
+    return fail(kWrongUsage,
+                "list what? There are: engines, workloads, models, knobs (of a model), faults, defects and options (of an engine)");
   }
   const auto json = wants_json(parsed.values);
   if (json.has_error()) return fail(json.error());

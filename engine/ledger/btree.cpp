@@ -1,5 +1,7 @@
 #include "engine/ledger/btree.h"
 
+#include <set>
+
 namespace powercut::ledger {
 namespace {
 
@@ -29,44 +31,62 @@ void append_cells(Page& left, std::string_view separator, const Page& right) {
 
 }  // namespace
 
-Error BTree::too_deep() const {
-  return {ErrorCode::kCorrupt, "tree " + std::to_string(raw(root_)) + ": deeper than any tree can be, or a circle"};
+Error BTree::corrupt(std::string_view what) const {
+  return {ErrorCode::kCorrupt, "tree " + std::to_string(raw(root_)) + ": " + std::string(what)};
 }
+
+bool BTree::is_underfull(const Page& page) { return page.used_bytes() < kUnderfull; }
 
 Result<PageId> BTree::create(PageStore& store) {
-  POWERCUT_TRY(PageStore::Allocation made, store.allocate(PageType::kLeaf));
-  POWERCUT_TRYV(store.log_structure({&made.page, &made.meta}));
-  return made.page.page().id();
+  StructureChange structure(store);
+  POWERCUT_TRY(const Page root, structure.allocate(PageType::kLeaf));
+  POWERCUT_TRYV(structure.log());
+  return root.id();
 }
 
-Result<void> BTree::free_all() {
-  std::vector<PageId> pages{root_};
-  for (std::size_t at = 0; at < pages.size(); ++at) {
-    POWERCUT_TRY(const PageRef ref, store_.fetch(pages[at]));
+Result<void> BTree::list_pages(std::vector<PageId>& pages) {
+  std::vector<PageId> tree{root_};
+  std::set<PageId> seen{root_};
+  for (std::size_t at = 0; at < tree.size(); ++at) {
+    POWERCUT_TRY(const PageRef ref, store_.fetch(tree[at]));
     const Page page = ref.page();
     if (page.type() != PageType::kInner) continue;
-    for (std::size_t child = 0; child <= page.count(); ++child) pages.push_back(page.child(child));
+    for (std::size_t child = 0; child <= page.count(); ++child) {
+      if (!seen.insert(page.child(child)).second) return corrupt("a page has two places in it");
+      tree.push_back(page.child(child));
+    }
   }
-  for (const PageId page : pages) POWERCUT_TRYV(store_.free(page));
+  pages.insert(pages.end(), tree.begin(), tree.end());
   return success();
 }
 
+// A child of an inner node, checked against what the node says of it: its keys are between the child's two separators.
+Result<PageRef> BTree::fetch_child(const Page& parent, std::size_t child) {
+  POWERCUT_TRY(PageRef ref, store_.fetch(parent.child(child)));
+  const Page page = ref.page();
+  if (page.type() != PageType::kLeaf && page.type() != PageType::kInner) {
+    return corrupt("data page " + std::to_string(raw(page.id())) + " is not a page of a tree");
+  }
+  if (page.count() == 0) return ref;
+  if ((child > 0 && page.key(0) < parent.key(child - 1)) ||
+      (child < parent.count() && page.key(page.count() - 1U) >= parent.key(child))) {
+    return corrupt("data page " + std::to_string(raw(page.id())) + " holds keys that belong to another");
+  }
+  return ref;
+}
+
 Result<PageRef> BTree::descend(std::string_view key, Path* path, std::string* fence) {
-  PageId next = root_;
+  POWERCUT_TRY(PageRef ref, store_.fetch(root_));
   for (std::size_t level = 0; level < kMostLevels; ++level) {
-    POWERCUT_TRY(PageRef ref, store_.fetch(next));
     const Page page = ref.page();
-    if (path != nullptr) path->pages[path->levels++] = next;
+    if (path != nullptr) path->pages[path->levels++] = page.id();
     if (page.type() == PageType::kLeaf) return ref;
-    if (page.type() != PageType::kInner) {
-      return Error(ErrorCode::kCorrupt,
-                   "data page " + std::to_string(raw(next)) + ": not a page of tree " + std::to_string(raw(root_)));
-    }
+    if (page.type() != PageType::kInner) return corrupt("its root is not a page of a tree");
     const std::size_t child = page.child_for(key);
     if (fence != nullptr && child < page.count()) *fence = page.key(child);
-    next = page.child(child);
+    POWERCUT_TRY(ref, fetch_child(page, child));
   }
-  return too_deep();
+  return corrupt("deeper than any tree can be, or a circle");
 }
 
 Result<BTree::Leaf> BTree::find(std::string_view key) {
@@ -98,44 +118,43 @@ Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_
 // Splits the page at a level of the path into two, or makes room above so that the next try can.
 Result<void> BTree::split(const Path& path, std::size_t level) {
   if (level == 0) return grow_root();
-  POWERCUT_TRY(PageRef left, store_.fetch(path.pages[level]));
-  POWERCUT_TRY(PageRef parent, store_.fetch(path.pages[level - 1]));
-  Page from = left.page();
-  const std::size_t middle = middle_slot(from);
-  const std::string separator(from.key(middle));
-  if (Page::cell_bytes(separator, child_bytes(PageId{})) > parent.page().free_bytes()) {
-    // Not a page of the path stays pinned: a deep tree has more levels than a small pool has frames.
-    left = PageRef();
-    parent = PageRef();
-    return split(path, level - 1);
+  // Not a page of the path stays pinned while one above is split: a deep tree has more levels than a small pool has frames.
+  {
+    StructureChange structure(store_);
+    POWERCUT_TRY(Page from, structure.change(path.pages[level]));
+    POWERCUT_TRY(Page above, structure.change(path.pages[level - 1]));
+    if (from.count() < 2) return corrupt("a page with fewer than two cells is full");
+    const std::size_t middle = middle_slot(from);
+    const std::string separator(from.key(middle));
+    const Page::Place place = above.search(separator);
+    if (place.found) return corrupt("a separator is there twice");
+    if (Page::cell_bytes(separator, child_bytes(PageId{})) <= above.free_bytes()) {
+      POWERCUT_TRY(Page to, structure.allocate(from.type()));
+      if (from.type() == PageType::kLeaf) {
+        from.move_tail(middle, to);
+      } else {
+        to.set_link(from.child(middle + 1));
+        from.move_tail(middle + 1, to);
+        from.erase(middle);
+      }
+      above.insert(place.slot, separator, child_bytes(to.id()));
+      return structure.log();
+    }
   }
-
-  POWERCUT_TRY(PageStore::Allocation made, store_.allocate(from.type()));
-  Page to = made.page.page();
-  if (from.type() == PageType::kLeaf) {
-    from.move_tail(middle, to);
-  } else {
-    to.set_link(from.child(middle + 1));
-    from.move_tail(middle + 1, to);
-    from.erase(middle);
-  }
-  Page above = parent.page();
-  above.insert(above.search(separator).slot, separator, child_bytes(to.id()));
-  return store_.log_structure({&left, &made.page, &parent, &made.meta});
+  return split(path, level - 1);
 }
 
 Result<void> BTree::grow_root() {
-  POWERCUT_TRY(PageRef root, store_.fetch(root_));
-  Page top = root.page();
-  POWERCUT_TRY(PageStore::Allocation made, store_.allocate(top.type()));
-  Page child = made.page.page();
+  StructureChange structure(store_);
+  POWERCUT_TRY(Page top, structure.change(root_));
+  POWERCUT_TRY(Page child, structure.allocate(top.type()));
   child.set_link(top.link());
   top.move_tail(0, child);
   const Lsn lsn = top.lsn();
   top.format(root_, PageType::kInner);
   top.set_lsn(lsn);
   top.set_link(child.id());
-  return store_.log_structure({&root, &made.page, &made.meta});
+  return structure.log();
 }
 
 Result<void> BTree::rebalance(std::string_view key) {
@@ -155,46 +174,57 @@ Result<void> BTree::rebalance(std::string_view key) {
 
 // Merges the page at a level of the path with a neighbour if it is underfull and both fit one page.
 Result<bool> BTree::merge(const Path& path, std::size_t level, std::string_view key) {
-  POWERCUT_TRY(PageRef here, store_.fetch(path.pages[level]));
-  if (here.page().used_bytes() >= kUnderfull) return false;
-  POWERCUT_TRY(PageRef parent, store_.fetch(path.pages[level - 1]));
-  Page above = parent.page();
-  const std::size_t child = above.child_for(key);
-  for (const bool with_right : {true, false}) {
-    if (with_right ? child == above.count() : child == 0) continue;
-    const std::size_t slot = with_right ? child : child - 1;  // of the separator between the two
-    POWERCUT_TRY(PageRef other, store_.fetch(above.child(with_right ? child + 1 : child - 1)));
-    PageRef& left = with_right ? here : other;
-    PageRef& right = with_right ? other : here;
-    Page into = left.page();
-    const std::size_t separator_bytes =
-        into.type() == PageType::kInner ? Page::cell_bytes(above.key(slot), child_bytes(PageId{})) : 0;
-    if (into.used_bytes() + separator_bytes + right.page().used_bytes() > kCapacity) continue;
-    POWERCUT_TRY(PageRef meta, store_.fetch(kMetaPage));
-    append_cells(into, above.key(slot), right.page());
-    above.erase(slot);
-    store_.link_free(right, meta);
-    POWERCUT_TRYV(store_.log_structure({&left, &right, &parent, &meta}));
-    return true;
+  PageId left_id{};
+  PageId right_id{};
+  std::size_t slot = 0;  // of the separator between the two, in the page above
+  bool fits = false;
+  {
+    POWERCUT_TRY(const PageRef here, store_.fetch(path.pages[level]));
+    if (!is_underfull(here.page())) return false;
+    POWERCUT_TRY(const PageRef parent, store_.fetch(path.pages[level - 1]));
+    const Page above = parent.page();
+    const std::size_t child = above.child_for(key);
+    for (const bool with_right : {true, false}) {
+      if (fits || (with_right ? child == above.count() : child == 0)) continue;
+      slot = with_right ? child : child - 1;
+      POWERCUT_TRY(const PageRef other, fetch_child(above, with_right ? child + 1 : child - 1));
+      if (other.page().type() != here.page().type()) return corrupt("two neighbours are of different levels");
+      left_id = (with_right ? here : other).page().id();
+      right_id = (with_right ? other : here).page().id();
+      const std::size_t separator_bytes =
+          here.page().type() == PageType::kInner ? Page::cell_bytes(above.key(slot), child_bytes(PageId{})) : 0;
+      fits = here.page().used_bytes() + separator_bytes + other.page().used_bytes() <= kCapacity;
+    }
   }
-  return false;
+  if (!fits) return false;
+  StructureChange structure(store_);
+  POWERCUT_TRY(Page into, structure.change(left_id));
+  POWERCUT_TRY(const Page right, structure.change(right_id));
+  POWERCUT_TRY(Page above, structure.change(path.pages[level - 1]));
+  append_cells(into, above.key(slot), right);
+  above.erase(slot);
+  POWERCUT_TRYV(structure.free(right_id));
+  POWERCUT_TRYV(structure.log());
+  return true;
 }
 
 // A root with a single child takes that child's place.
 Result<bool> BTree::collapse_root() {
-  POWERCUT_TRY(PageRef root, store_.fetch(root_));
-  Page top = root.page();
-  if (top.type() != PageType::kInner || top.count() != 0) return false;
-  POWERCUT_TRY(PageRef only, store_.fetch(top.link()));
-  POWERCUT_TRY(PageRef meta, store_.fetch(kMetaPage));
-  Page child = only.page();
+  {
+    POWERCUT_TRY(const PageRef root, store_.fetch(root_));
+    if (root.page().type() != PageType::kInner || root.page().count() != 0) return false;
+    POWERCUT_TRYV(fetch_child(root.page(), 0));
+  }
+  StructureChange structure(store_);
+  POWERCUT_TRY(Page top, structure.change(root_));
+  POWERCUT_TRY(Page child, structure.change(top.link()));
   const Lsn lsn = top.lsn();
   top.format(root_, child.type());
   top.set_lsn(lsn);
   top.set_link(child.link());
   child.move_tail(0, top);
-  store_.link_free(only, meta);
-  POWERCUT_TRYV(store_.log_structure({&root, &only, &meta}));
+  POWERCUT_TRYV(structure.free(child.id()));
+  POWERCUT_TRYV(structure.log());
   return true;
 }
 

@@ -2,6 +2,9 @@
 //
 // Structure changes (splits, merges, a root that grows or collapses) are made one at a time, each one log record, before
 // the row change that needs them; after each the descent starts again. They are never undone.
+//
+// Pages that do not fit together (a write was lost, or went elsewhere) give kCorrupt, or rows that were there once; never
+// an endless loop or a read outside a page.
 #pragma once
 
 #include "engine/engine.h"
@@ -20,8 +23,8 @@ class BTree {
 
   // A new, empty tree; the number of its root.
   static Result<PageId> create(PageStore& store);
-  // Puts every page of the tree on the free list.
-  Result<void> free_all();
+  // Appends the number of every page of the tree. kCorrupt when a page is there twice.
+  Result<void> list_pages(std::vector<PageId>& pages);
 
   PageId root() const { return root_; }
 
@@ -34,8 +37,10 @@ class BTree {
   Result<Leaf> find(std::string_view key);
   // The same, after splits so that the leaf has room for the row: as a new cell, or in the place of the one there.
   Result<Leaf> find_with_room(std::string_view key, std::size_t row_bytes);
-  // After an erase near the key: merges what has become too empty.
+  // Merges what has become too empty around the key.
   Result<void> rebalance(std::string_view key);
+  // Whether a page is so empty that rebalance() would merge it if it can.
+  static bool is_underfull(const Page& page);
 
   // Rows with from <= key < to in order; an empty `to` means to the end. Stops when visit returns false.
   template <class Visit>
@@ -54,7 +59,8 @@ class BTree {
   Result<void> grow_root();
   Result<bool> merge(const Path& path, std::size_t level, std::string_view key);
   Result<bool> collapse_root();
-  Error too_deep() const;
+  Result<PageRef> fetch_child(const Page& parent, std::size_t child);
+  Error corrupt(std::string_view what) const;
 
   PageStore& store_;
   PageId root_;

@@ -1,12 +1,18 @@
 #include "engine/ledger/buffer_pool.h"
 
+#include "engine/ledger/final_sync.h"
 #include "faultfs/assert.h"
+
+#include <algorithm>
+#include <optional>
 
 namespace powercut::ledger {
 namespace {
 // Pages beyond it are not ours: a data file of 64 GiB.
 constexpr std::uint32_t kMostPages = 1U << 24U;
 constexpr PageId kNoPage{~0U};  // in a frame that holds nothing
+// The data file grows by so many pages at a time.
+constexpr std::uint32_t kPagesPerExtension = 16;
 }  // namespace
 
 PageRef::PageRef(BufferPool& pool, std::uint32_t frame) : pool_(&pool), frame_(frame) {
@@ -35,10 +41,11 @@ BufferPool::~BufferPool() {
     if (frame.page != kNoPage) memory_.where[raw(frame.page)] = 0;
   }
   memory_.frames.clear();
+  memory_.written.assign(memory_.written.size(), false);
 }
 
 Result<PageRef> BufferPool::fetch(PageId page) {
-  if (raw(page) < memory_.where.size() && memory_.where[raw(page)] != 0) return PageRef(*this, memory_.where[raw(page)] - 1);
+  if (has(page)) return PageRef(*this, memory_.where[raw(page)] - 1);
   POWERCUT_TRY(const std::uint32_t frame, take_frame(page));
   Page read = page_of(frame);
   const auto got = read_full(*data_, std::uint64_t{raw(page)} * kPageBytes, {read.data(), kPageBytes});
@@ -52,7 +59,11 @@ Result<PageRef> BufferPool::fetch(PageId page) {
     if (!options_.defects.page_checksum_unchecked && !read.checksum_matches())
       return damaged("its checksum does not match its bytes");
     if (read.id() != page) return damaged("it is page " + std::to_string(raw(read.id())) + ", in the wrong place");
-    if (!read.well_formed()) return damaged("its slots or cells lie outside it");
+    if (!read.well_formed()) return damaged("its slots or cells lie outside it, or its keys are not in order");
+    // Records of this incarnation may stand where those that the page tells of were lost.
+    const bool ours = raw(page) < memory_.written.size() && memory_.written[raw(page)];
+    if (log_.is_open() && read.lsn() >= (ours ? log_.end() : log_.begin())) return damaged("it is newer than the log");
+    newest_read_ = std::max(newest_read_, read.lsn());
     return success();
   }();
   if (usable.has_error()) {
@@ -64,7 +75,7 @@ Result<PageRef> BufferPool::fetch(PageId page) {
 }
 
 Result<PageRef> BufferPool::fetch_blank(PageId page) {
-  if (raw(page) < memory_.where.size() && memory_.where[raw(page)] != 0) return PageRef(*this, memory_.where[raw(page)] - 1);
+  if (has(page)) return PageRef(*this, memory_.where[raw(page)] - 1);
   POWERCUT_TRY(const std::uint32_t frame, take_frame(page));
   return PageRef(*this, frame);
 }
@@ -78,25 +89,46 @@ Result<std::uint32_t> BufferPool::take_frame(PageId page) {
   if (chosen < options_.frames) {
     memory_.frames.emplace_back();
   } else {
-    chosen = options_.frames;
-    for (std::uint32_t looked = 0; looked < 2 * options_.frames; ++looked) {
-      const std::uint32_t candidate = hand_;
-      hand_ = (hand_ + 1) % options_.frames;
-      Frame& frame = memory_.frames[candidate];
-      if (frame.pins > 0) continue;
-      if (!std::exchange(frame.referenced, false)) {
-        chosen = candidate;
-        break;
-      }
-    }
-    POWERCUT_ASSERT(chosen < options_.frames, "no operation pins as many pages as the smallest pool has frames");
-    POWERCUT_TRYV(write_back(chosen));
+    POWERCUT_TRY(chosen, replace_by_clock());
     if (memory_.frames[chosen].page != kNoPage) memory_.where[raw(memory_.frames[chosen].page)] = 0;
   }
   if (raw(page) >= memory_.where.size()) memory_.where.resize(raw(page) + 64U, 0);
   memory_.where[raw(page)] = chosen + 1;
   memory_.frames[chosen] = Frame{page, false, true, 0, Lsn::kNone};
   return chosen;
+}
+
+// The first frame that is unpinned, was not used since the hand last passed, and is clean or can be written.
+Result<std::uint32_t> BufferPool::replace_by_clock() {
+  std::optional<Error> failed;
+  for (std::uint32_t looked = 0; looked < 2 * options_.frames; ++looked) {
+    const std::uint32_t candidate = hand_;
+    hand_ = (hand_ + 1) % options_.frames;
+    Frame& frame = memory_.frames[candidate];
+    if (frame.pins > 0 || std::exchange(frame.referenced, false)) continue;
+    const auto written = write_back(candidate);
+    if (written.has_value()) return candidate;
+    failed = written.error();
+  }
+  POWERCUT_ASSERT(failed.has_value(), "no operation pins as many pages as the smallest pool has frames");
+  return *failed;
+}
+
+void BufferPool::forget(PageRef ref) {
+  Frame& frame = memory_.frames[ref.frame()];
+  if (frame.page != kNoPage) memory_.where[raw(frame.page)] = 0;
+  frame.page = kNoPage;
+  frame.dirty = false;
+}
+
+Result<void> BufferPool::allocate(PageId page) {
+  if (raw(page) < allocated_) return success();
+  if (raw(page) >= kMostPages) {
+    return Error(ErrorCode::kNoSpace, data_path_ + ": has as many pages as a data file can have");
+  }
+  POWERCUT_TRYV(data_->allocate(std::uint64_t{raw(page)} * kPageBytes, std::uint64_t{kPagesPerExtension} * kPageBytes));
+  allocated_ = raw(page) + kPagesPerExtension;
+  return success();
 }
 
 Result<void> BufferPool::write_back(std::uint32_t frame) {
@@ -108,6 +140,8 @@ Result<void> BufferPool::write_back(std::uint32_t frame) {
   const auto done = write_page(written.page, {page.data(), kPageBytes});
   if (done.has_error() && !options_.defects.page_write_error_ignored) return done.error();
   written.dirty = false;
+  if (raw(written.page) >= memory_.written.size()) memory_.written.resize(raw(written.page) + 64U, false);
+  memory_.written[raw(written.page)] = true;
   return success();
 }
 
@@ -136,9 +170,10 @@ Result<std::size_t> BufferPool::write_back_before(Lsn until) {
 }
 
 Result<void> BufferPool::sync() {
-  auto done = data_->sync(faultfs::SyncKind::kData);
-  if (options_.defects.data_sync_retried && done.has_error()) done = data_->sync(faultfs::SyncKind::kData);
-  return done;
+  auto synced = final_sync(*data_, faultfs::SyncKind::kData);
+  if (options_.defects.data_sync_retried && synced.has_error()) synced = final_sync(*data_, faultfs::SyncKind::kData);
+  if (synced.has_error()) return log_.stop(synced.error());
+  return success();
 }
 
 void BufferPool::dirty_pages(std::vector<DirtyPage>& out) const {

@@ -1,7 +1,9 @@
 #include "engine/ledger/control.h"
 
+#include "engine/ledger/final_sync.h"
 #include "faultfs/hash.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -28,9 +30,15 @@ Slot encode(const ControlRecord& record) {
   return slot;
 }
 
+// Magic, version and checksum are the same in every version. 0 if it is no control record at all.
+std::uint32_t version_of(const Slot& slot) {
+  if (load<std::uint64_t>(slot.data()) != kMagic) return 0;
+  if (load<std::uint32_t>(slot.data() + 60) != crc32c(~0U, std::span(slot).first(60))) return 0;
+  return load<std::uint32_t>(slot.data() + 8);
+}
+
 std::optional<ControlRecord> decode(const Slot& slot) {
-  if (load<std::uint64_t>(slot.data()) != kMagic || load<std::uint32_t>(slot.data() + 8) != kFormatVersion) return std::nullopt;
-  if (load<std::uint32_t>(slot.data() + 60) != crc32c(~0U, std::span(slot).first(60))) return std::nullopt;
+  if (version_of(slot) != kFormatVersion) return std::nullopt;
   ControlRecord record;
   record.segment_bytes = load<std::uint32_t>(slot.data() + 12);
   record.sequence = load<std::uint64_t>(slot.data() + 16);
@@ -53,18 +61,25 @@ Result<bool> Control::read() {
   }
   file_ = std::move(opened).value();
   std::optional<ControlRecord> newest;
+  std::uint32_t other_version = 0;
   for (std::uint64_t slot = 0; slot < 2; ++slot) {
     Slot bytes{};
     POWERCUT_TRY(const std::size_t got, read_full(*file_, slot * kControlSlotBytes, bytes));
     if (got < bytes.size()) continue;
+    if (version_of(bytes) != kFormatVersion) other_version = std::max(other_version, version_of(bytes));
     const auto record = decode(bytes);
     if (record && (!newest || (record->sequence > newest->sequence) != defects_.stale_control_slot)) newest = record;
+  }
+  if (!newest && other_version != 0) {
+    return Error(ErrorCode::kUnsupported, path(kControlName) + ": a database of format version " + std::to_string(other_version) +
+                                              "; this engine reads version " + std::to_string(kFormatVersion));
   }
   if (!newest) {
     return Error(ErrorCode::kCorrupt, path(kControlName) + ": neither slot (at byte 0 and 4096) holds a control record of format " +
                                           std::to_string(kFormatVersion) + " with a matching checksum");
   }
   record_ = *newest;
+  name_is_durable_ = record_.sequence > 0;
   return true;
 }
 
@@ -76,6 +91,7 @@ Result<void> Control::create() {
   if (!defects_.control_unsynced_rename) POWERCUT_TRYV(file_->sync(SyncKind::kFull));
   POWERCUT_TRYV(files_.rename(path(kControlTemporaryName), path(kControlName)));
   if (!defects_.control_name_unsynced) POWERCUT_TRYV(files_.sync_directory(directory_));
+  name_is_durable_ = true;
   POWERCUT_TRY(file_, files_.open(path(kControlName), OpenMode::kReadWrite));
   return success();
 }
@@ -88,6 +104,9 @@ Result<void> Control::checkpointed(Lsn checkpoint, Lsn redo) {
 }
 
 Result<void> Control::next_epoch() {
+  // Whoever made the file may have died before its name was durable.
+  if (!name_is_durable_) POWERCUT_TRYV(final_sync_directory(files_, directory_));
+  name_is_durable_ = true;
   ControlRecord next = record_;
   ++next.epoch;
   return write(next);
@@ -102,7 +121,7 @@ Result<void> Control::write(ControlRecord next) {
     offset = 0;
   }
   POWERCUT_TRYV(write_full(*file_, offset, slot));
-  POWERCUT_TRYV(file_->sync(SyncKind::kData));
+  POWERCUT_TRYV(final_sync(*file_, SyncKind::kData));
   record_ = next;
   return success();
 }

@@ -19,7 +19,7 @@ inline constexpr std::string_view kControlName = "control";
 inline constexpr std::string_view kControlTemporaryName = "control.tmp";
 inline constexpr std::size_t kControlRecordBytes = 64;
 inline constexpr std::uint64_t kControlSlotBytes = 4096;  // from one slot to the next
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;        // of the control file, the log and the data file
 
 struct ControlRecord {
   std::uint64_t sequence = 0;  // of the writes of the control file; its slot is sequence % 2
@@ -35,7 +35,8 @@ class Control {
   Control(faultfs::FileSystem& files, std::string directory, const Defects& defects)
       : files_(files), directory_(std::move(directory)), defects_(defects) {}
 
-  // False if there is no database. kCorrupt when neither slot holds a record.
+  // False if there is no database. kCorrupt when neither slot holds a record, kUnsupported when one holds a record of another
+  // format version and none one of this.
   Result<bool> read();
   // What the record of a new database will be. Touches no file.
   void prepare(const ControlRecord& record) { record_ = record; }
@@ -56,6 +57,7 @@ class Control {
   const Defects& defects_;
   std::unique_ptr<faultfs::File> file_;
   ControlRecord record_;
+  bool name_is_durable_ = false;
 };
 
 }  // namespace powercut::ledger

@@ -28,15 +28,18 @@ struct Memory {
 
 class Core {
  public:
-  Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, const Options& options_of_core, Memory& memory_of_core)
-      : files(files_of_core),
-        directory(std::move(directory_of_core)),
-        options(options_of_core),
-        memory(memory_of_core),
-        control(files, directory, options.defects),
-        log(files, directory, control, options.defects, memory.log) {}
+  Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, const Options& options_of_core, Memory& memory_of_core);
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
+  ~Core();
+
+  // Whether work may go on: the log has not stopped, and a rollback that failed before could be finished now.
+  Result<void> ready();
+  // Takes over a transaction whose rollback failed for want of space, or of a page that could not be read: until it is
+  // finished the database does nothing else.
+  void finish_later(std::unique_ptr<Transaction> rollback);
+  // Puts what is in unused_pages on the free list, as far as that can be done.
+  void free_unused_pages();
 
   // Opens the data file. `checkpoint_begin`: where the last checkpoint began.
   Result<void> open_data(faultfs::OpenMode mode, Lsn checkpoint_begin);
@@ -57,8 +60,11 @@ class Core {
   Lsn previous_checkpoint_begin = Lsn::kNone;
   // Changes whenever the catalogue may have, so that sessions look again.
   std::uint64_t catalogue_version = 1;
-  // Why the database takes no more work, once a change failed half-way.
-  std::optional<Error> failure;
+  // Pages that nothing refers to and that are not on the free list.
+  std::vector<PageId> unused_pages;
+
+ private:
+  std::unique_ptr<Transaction> unfinished_;
 };
 
 }  // namespace powercut::ledger

@@ -10,6 +10,7 @@ Result<std::unique_ptr<engine::Session>> LedgerDatabase::new_session() {
 }
 
 Result<std::vector<std::string>> LedgerDatabase::tables() {
+  POWERCUT_TRYV(core_->ready());
   std::vector<std::string> names;
   POWERCUT_TRYV(BTree(*core_->store, kCatalogueRoot).scan({}, {}, [&](std::string_view name, std::string_view) {
     names.emplace_back(name);
@@ -19,20 +20,22 @@ Result<std::vector<std::string>> LedgerDatabase::tables() {
 }
 
 Result<void> LedgerDatabase::checkpoint() {
-  if (core_->failure) return *core_->failure;
+  // Also while a rollback waits for space: it may give log segments back.
+  if (core_->log.failure()) return *core_->log.failure();
   return checkpointer_(*core_, CheckpointExtent::kFuzzy);
 }
 
 Result<void> LedgerDatabase::close() {
-  if (core_->failure) return *core_->failure;
+  POWERCUT_TRYV(core_->ready());
   if (!core_->active.empty()) return Error(ErrorCode::kInvalidArgument, "close: a transaction is open");
   return checkpointer_(*core_, CheckpointExtent::kEverything);
 }
 
-Result<void> LedgerDatabase::checkpoint_if_due() {
+void LedgerDatabase::checkpoint_if_due() {
   const std::uint64_t grown = core_->log.end() - core_->store->checkpoint_begin();
-  if (grown < kSegmentsBetweenCheckpoints * core_->control.record().segment_bytes) return success();
-  return checkpointer_(*core_, CheckpointExtent::kFuzzy);
+  if (grown < kSegmentsBetweenCheckpoints * core_->control.record().segment_bytes) return;
+  // If it stopped the database, whoever comes next is told; if not, it is tried again later.
+  static_cast<void>(checkpointer_(*core_, CheckpointExtent::kFuzzy).has_error());
 }
 
 }  // namespace powercut::ledger

@@ -34,7 +34,7 @@ class LedgerDatabase final : public engine::Database {
 
   Core& core() { return *core_; }
   // Keeps the log from growing without end: a checkpoint when it has grown by several segments.
-  Result<void> checkpoint_if_due();
+  void checkpoint_if_due();
 
  private:
   std::unique_ptr<Core> core_;
@@ -70,21 +70,27 @@ class LedgerSession final : public engine::Session {
     Lsn mark = Lsn::kNone;
   };
 
-  Result<void> usable() const;
+  // Whether the database may be read: kStopped, or the error of a rollback that is not finished.
+  Result<void> usable();
   // Valid until another table is looked up or the catalogue changes.
   Result<const Table*> table(std::string_view name);
   Result<std::size_t> find_savepoint(std::string_view name) const;
 
-  // Runs a statement in the open transaction, or in one of its own. A statement that fails half-way stops the database.
+  // Runs a statement in the open transaction, or in one of its own. What a statement that fails has done is taken back; if
+  // that fails too, its transaction can only be rolled back.
   template <class Statement>
   Result<void> in_transaction(Statement&& statement);
+  void fail_transaction(std::string_view what, const Error& cause);
+  Result<void> end_by_rollback();
+  Result<void> make_table(Table& made, std::vector<PageId>& roots);
   Result<void> write_row(std::string_view table, std::string_view key, std::string_view row, Existing existing);
   Result<void> check_unique(const Table& table, std::string_view key, std::string_view row);
   Result<void> write_indexes(const Table& table, std::string_view key, std::string_view before, std::string_view after);
 
   LedgerDatabase& database_;
   Core& core_;
-  std::optional<Transaction> transaction_;
+  std::unique_ptr<Transaction> transaction_;
+  std::optional<Error> failed_;  // why the transaction can only be rolled back
   std::vector<Savepoint> savepoints_;
   std::vector<Table> tables_;  // as last looked up
   std::uint64_t tables_version_ = 0;

@@ -1,5 +1,6 @@
 #include "engine/ledger/log.h"
 
+#include "engine/ledger/final_sync.h"
 #include "faultfs/assert.h"
 
 #include <algorithm>
@@ -17,13 +18,16 @@ Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, co
 
 Result<void> Log::create() {
   segment_bytes_ = control_.record().segment_bytes;
-  POWERCUT_TRYV(prepare_segment(1));
+  POWERCUT_TRYV(prepare_segment());
+  POWERCUT_TRYV(next_segment());
+  begin_ = end();
   epoch_is_ours_ = true;
   return success();
 }
 
 void Log::open_at(Lsn end) {
   segment_bytes_ = control_.record().segment_bytes;
+  begin_ = end;
   segment_ = raw(end) / segment_bytes_;
   offset_ = raw(end) % segment_bytes_;
   if (offset_ == 0) {
@@ -35,63 +39,117 @@ void Log::open_at(Lsn end) {
 }
 
 Error Log::stop(const Error& cause) {
-  failure_ = Error(ErrorCode::kStopped, "the log failed and takes no more records: " + cause.message());
+  if (!failure_) failure_ = Error(ErrorCode::kStopped, "the database takes no more work: " + cause.message());
   return *failure_;
 }
 
-Result<Lsn> Log::append(std::string& record) {
+// What a failed write means for the log: the end, unless the disk is full.
+Error Log::failed(const Error& cause) { return cause.code() == ErrorCode::kNoSpace ? cause : stop(cause); }
+
+Result<Lsn> Log::append(std::string& record, Reserve* reserve) {
   if (failure_) return *failure_;
   if (record.size() > segment_bytes_ - kSegmentHeaderBytes) {
     return Error(ErrorCode::kInvalidArgument, "a log record of " + std::to_string(record.size()) +
                                                   " bytes does not fit a segment of " + std::to_string(segment_bytes_));
   }
-  if (!epoch_is_ours_) {
-    const auto begun = begin_epoch();
-    if (begun.has_error()) return stop(begun.error());
-  }
+  const std::uint64_t of_reserve = reserve == nullptr ? 0 : std::min<std::uint64_t>(record.size(), reserve->bytes);
+  POWERCUT_TRYV(make_room(record.size(), reserved_ - of_reserve));
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place, defects_);
+       control_.record().database_id, place, memory_.buffer.size(), defects_);
   memory_.buffer += record;
   offset_ += record.size();
+  reserved_ -= of_reserve;
+  if (reserve != nullptr) reserve->bytes -= of_reserve;
   return place;
 }
 
-// What recovery read may have been in the page cache only, if a process died and not the power. No page that it describes
-// may be written before it is durable: its LSN would lie beyond the end of the log, and later changes seem to be in it.
-Result<void> Log::sync_recovered(std::uint64_t segment) {
-  if (segment <= recovered_durable_) return success();
-  auto opened = files_.open(path(segment), OpenMode::kReadWrite);
-  // Recycled; and a segment is synced when the log leaves it.
-  if (opened.has_error() && opened.error().code() == ErrorCode::kNotFound) return success();
-  POWERCUT_TRY(const auto file, std::move(opened));
-  POWERCUT_TRYV(file->sync(SyncKind::kData));
-  recovered_durable_ = segment;
+Result<void> Log::reserve(std::uint64_t bytes, Reserve& reserve) {
+  if (failure_) return *failure_;
+  POWERCUT_TRYV(make_room(0, reserved_ + bytes));
+  reserved_ += bytes;
+  reserve.bytes += bytes;
   return success();
 }
 
-// Before the first record of an incarnation. What recovery read may have been in the page cache only, if a process died
-// and not the power. What an earlier incarnation left at the end, half a record, must be gone for good: torn again, our
-// first record could lend it the half that it lacks (two records of one transaction end their headers alike). And whole
-// records that it left farther on must differ from ours.
+void Log::release(Reserve& reserve) {
+  reserved_ -= reserve.bytes;
+  reserve.bytes = 0;
+}
+
+// Whether a record fits and, after it, so many bytes of records of which none is longer than kMostReservedRecordBytes: that
+// is what may be lost at the end of each segment.
+bool Log::has_room(std::uint64_t record, std::uint64_t reserved) const {
+  const std::uint64_t fresh = segment_bytes_ - kSegmentHeaderBytes;
+  std::uint64_t rest = segment_bytes_ - offset_;
+  std::uint64_t ahead = ahead_.size();
+  if (record > rest) {
+    if (ahead == 0) return false;
+    --ahead;
+    rest = fresh;
+  }
+  rest -= record;
+  if (reserved <= rest) return true;
+  return reserved <=
+         (rest > kMostReservedRecordBytes ? rest - kMostReservedRecordBytes : 0) + ahead * (fresh - kMostReservedRecordBytes);
+}
+
+Result<void> Log::make_room(std::uint64_t record, std::uint64_t reserved) {
+  if (!epoch_is_ours_) POWERCUT_TRYV(begin_epoch());
+  while (!has_room(record, reserved)) POWERCUT_TRYV(prepare_segment());
+  return success();
+}
+
+// What recovery read may be in the page cache only: if the process died before its sync, or because its sync failed, after
+// which the kernel takes pages for written that are not, and a sync of them says yes and does nothing. So what the last
+// segment holds up to `until` is written again, then synced; `wiped` bytes of zeros follow it. Segments before the last were
+// synced when the log left them, and what is before the end of a checkpoint when that was recorded.
+Result<void> Log::rewrite_recovered(Lsn until, std::size_t wiped) {
+  segment_bytes_ = control_.record().segment_bytes;
+  const std::uint64_t segment = (raw(until) - 1) / segment_bytes_;
+  const Lsn start = static_cast<Lsn>(segment * segment_bytes_ + kSegmentHeaderBytes);
+  const Lsn durable = defects_.recovered_log_unsynced ? until : std::max({start, recovered_durable_, control_.record().checkpoint});
+  const Lsn from = std::min(until, durable);
+  const std::size_t recovered = until - from;
+  if (recovered + wiped == 0) return success();
+  POWERCUT_TRY(file_, files_.open(path(segment), OpenMode::kReadWrite));
+  std::vector<byte> bytes(recovered + wiped);
+  const std::uint64_t offset = raw(from) - segment * segment_bytes_;
+  POWERCUT_TRY(const std::size_t got, read_full(*file_, offset, std::span(bytes).first(recovered)));
+  if (got < recovered) return Error(ErrorCode::kCorrupt, path(segment) + ": shorter than when it was read before");
+  POWERCUT_TRYV(write_durably(offset, bytes));
+  recovered_durable_ = until;
+  return success();
+}
+
+// No page that a record describes may be written before the record is durable: the page's LSN would lie beyond the end of
+// the log, and later changes seem to be in it.
+Result<void> Log::flush_recovered(Lsn lsn) {
+  if (lsn == Lsn::kNone || lsn < recovered_durable_) return success();
+  if (control_.record().checkpoint != Lsn::kNone && lsn <= control_.record().checkpoint) return success();
+  std::string copy;
+  POWERCUT_TRY(const LogRecord record, read(lsn, copy));
+  return rewrite_recovered(lsn + record.header.length, 0);
+}
+
+// Before the first record of an incarnation. What it builds on must be durable. What an earlier incarnation left at the
+// end, half a record, must be gone for good: torn again, our first record could lend it the half that it lacks (two records
+// of one transaction end their headers alike). And whole records that it left farther on must differ from ours.
 Result<void> Log::begin_epoch() {
-  POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
-  const std::array<byte, kRecordHeaderBytes> nothing{};
-  const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(nothing.size(), segment_bytes_ - offset_));
-  if (!defects_.torn_tail_kept) POWERCUT_TRYV(write_full(*file_, offset_, std::span(nothing).first(room)));
-  POWERCUT_TRYV(file_->sync(SyncKind::kData));
-  if (!defects_.epoch_not_bumped) POWERCUT_TRYV(control_.next_epoch());
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(kRecordHeaderBytes, segment_bytes_ - offset_));
+  POWERCUT_TRYV(rewrite_recovered(end(), defects_.torn_tail_kept ? 0 : room));
+  if (!defects_.epoch_not_bumped) {
+    const auto counted = control_.next_epoch();
+    if (counted.has_error()) return failed(counted.error());
+  }
   epoch_is_ours_ = true;
   return success();
 }
 
 Result<void> Log::flush(Lsn lsn) {
   if (failure_) return *failure_;
-  if (!epoch_is_ours_ && !defects_.recovered_log_unsynced) {
-    const auto synced = sync_recovered(raw(lsn) / control_.record().segment_bytes);
-    if (synced.has_error()) return stop(synced.error());
-  }
+  if (!epoch_is_ours_) return flush_recovered(lsn);
   if (raw(lsn) < segment_ * segment_bytes_ + unwritten_) return success();
   return write_out();
 }
@@ -99,57 +157,74 @@ Result<void> Log::flush(Lsn lsn) {
 Result<void> Log::write_out() {
   if (memory_.buffer.empty()) return success();
   if (file_ == nullptr) {
-    auto opened = files_.open(path(segment_), OpenMode::kReadWrite);
-    if (opened.has_error()) return stop(opened.error());
-    file_ = std::move(opened).value();
+    POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
   }
-  auto done = write_full(*file_, unwritten_, as_bytes(memory_.buffer));
-  if (defects_.full_disk_skipped && done.has_error() && done.error().code() == ErrorCode::kNoSpace) done = success();
-  if (done.has_value()) {
-    done = file_->sync(SyncKind::kData);
-    if (defects_.log_sync_retried && done.has_error()) done = file_->sync(SyncKind::kData);
-  }
-  if (done.has_error()) return stop(done.error());
+  const auto written = write_durably(unwritten_, as_bytes(memory_.buffer));
+  const bool skipped = defects_.full_disk_skipped && written.has_error() && written.error().code() == ErrorCode::kNoSpace;
+  if (written.has_error() && !skipped) return written.error();
   unwritten_ = offset_;
   memory_.buffer.clear();
+  return written;
+}
+
+// Writes to the current segment and syncs it.
+Result<void> Log::write_durably(std::uint64_t offset, std::span<const byte> bytes) {
+  auto done = write_full(*file_, offset, bytes);
+  if (done.has_value()) {
+    done = final_sync(*file_, SyncKind::kData);
+    if (defects_.log_sync_retried && done.has_error()) done = final_sync(*file_, SyncKind::kData);
+  }
+  if (done.has_error()) return failed(done.error());
   return success();
 }
 
+// Leaves the segment for the next, which is ready. The old one is durable to its end before anything is in the new one.
 Result<void> Log::next_segment() {
-  if (segment_bytes_ - offset_ >= kRecordHeaderBytes) {
+  if (segment_ != 0 && segment_bytes_ - offset_ >= kRecordHeaderBytes) {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, end(), defects_);
+         control_.record().epoch, control_.record().database_id, end(), memory_.buffer.size(), defects_);
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }
   POWERCUT_TRYV(write_out());
   if (old_segments_known_) old_segments_.push_back(segment_);
-  const auto prepared = prepare_segment(segment_ + 1);
-  if (prepared.has_error()) return stop(prepared.error());
+  ++segment_;
+  offset_ = kSegmentHeaderBytes;
+  unwritten_ = offset_;
+  file_ = std::move(ahead_.front());
+  ahead_.erase(ahead_.begin());
   return success();
 }
 
-// Durable when it returns: the segment's header, its size and its name. It becomes the one that is written.
-Result<void> Log::prepare_segment(std::uint64_t segment) {
-  // A file of that name was left by a power failure while it was being made. It may be an old segment under a second
-  // name, which a rename across the failure leaves where renames are not one step, so it must not be written.
+// Makes one more segment ready: durable are its header, its size and its name.
+Result<void> Log::prepare_segment() {
+  const std::uint64_t segment = segment_ + ahead_.size() + 1;
+  const auto made = make_segment(segment);
+  if (made.has_value()) return success();
+  if (made.error().code() == ErrorCode::kStopped) return stop(made.error());
+  // What is there of it holds space that somebody else may need. If it stays, the next try removes it.
+  static_cast<void>(files_.remove(path(segment)).has_error());
+  return made;
+}
+
+Result<void> Log::make_segment(std::uint64_t segment) {
+  // A file of that name was left by a power failure, or made ahead in vain. It may be an old segment under a second name,
+  // which a rename across the failure leaves where renames are not one step, so it must not be written.
   POWERCUT_TRY(const bool exists, files_.exists(path(segment)));
   if (exists) POWERCUT_TRYV(files_.remove(path(segment)));
   POWERCUT_TRYV(reuse_old_segment(segment));
-  POWERCUT_TRY(file_, files_.open(path(segment), OpenMode::kCreate));
+  POWERCUT_TRY(auto file, files_.open(path(segment), OpenMode::kCreate));
   // The header, and zeros where the first record will be, so that nothing old is taken for it.
   std::array<byte, kSegmentHeaderBytes + kRecordHeaderBytes> start{};
   encode_segment_header(std::span(start).first(kSegmentHeaderBytes), control_.record().database_id, segment,
                         control_.record().segment_bytes);
-  POWERCUT_TRYV(file_->allocate(0, segment_bytes_));
-  POWERCUT_TRYV(write_full(*file_, 0, start));
-  POWERCUT_TRYV(file_->sync(SyncKind::kFull));
-  if (!defects_.segment_name_unsynced) POWERCUT_TRYV(files_.sync_directory(directory_));
-  segment_ = segment;
-  offset_ = kSegmentHeaderBytes;
-  unwritten_ = offset_;
+  POWERCUT_TRYV(file->allocate(0, segment_bytes_));
+  POWERCUT_TRYV(write_full(*file, 0, start));
+  POWERCUT_TRYV(final_sync(*file, SyncKind::kFull));
+  if (!defects_.segment_name_unsynced) POWERCUT_TRYV(final_sync_directory(files_, directory_));
+  ahead_.push_back(std::move(file));
   return success();
 }
 
@@ -161,21 +236,24 @@ Result<void> Log::reuse_old_segment(std::uint64_t segment) {
     old_segments_.clear();
     for (const auto& entry : entries) {
       const std::uint64_t number = segment_of_name(entry.name);
-      if (number != 0 && number <= segment_) old_segments_.push_back(number);
+      if (number != 0 && number < segment_) old_segments_.push_back(number);
     }
     std::sort(old_segments_.begin(), old_segments_.end());
-    old_segments_known_ = true;
   }
+  // Looked up again if anything fails on the way.
+  old_segments_known_ = false;
   const auto needed =
       std::lower_bound(old_segments_.begin(), old_segments_.end(), needed_segment_ + (defects_.recycle_off_by_one ? 1 : 0));
   const auto spare = needed - old_segments_.begin();
-  if (spare == 0) return success();
-  POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));
-  old_segments_.erase(old_segments_.begin());
+  if (spare > 0) {
+    POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));
+    old_segments_.erase(old_segments_.begin());
+  }
   for (std::ptrdiff_t extra = spare - 2; extra > 0; --extra) {
     POWERCUT_TRYV(files_.remove(path(old_segments_[0])));
     old_segments_.erase(old_segments_.begin());
   }
+  old_segments_known_ = true;
   return success();
 }
 
@@ -187,11 +265,14 @@ Result<LogRecord> Log::read(Lsn lsn, std::string& copy) {
   const std::uint64_t unwritten_lsn = segment_ * segment_bytes_ + unwritten_;
   LogRecord record;
   record.lsn = lsn;
-  if (raw(lsn) >= unwritten_lsn) {
+  if (epoch_is_ours_ && raw(lsn) >= unwritten_lsn) {
     const std::size_t at = raw(lsn) - unwritten_lsn;
-    POWERCUT_ASSERT(at + kRecordHeaderBytes <= memory_.buffer.size(), "a record that is read back was appended");
-    const auto bytes = as_bytes(memory_.buffer).subspan(at);
-    record.header = decode_header(bytes);
+    const auto bytes = as_bytes(memory_.buffer).subspan(std::min(at, memory_.buffer.size()));
+    if (bytes.size() >= kRecordHeaderBytes) record.header = decode_header(bytes);
+    if (record.header.length < kRecordHeaderBytes || record.header.length > bytes.size()) {
+      return Error(ErrorCode::kCorrupt,
+                   directory_ + ": LSN " + std::to_string(raw(lsn)) + ": a record must be here, but there is none");
+    }
     copy.assign(as_text(bytes.first(record.header.length)));
   } else {
     LogReader reader(files_, directory_, defects_, memory_.read_buffer);

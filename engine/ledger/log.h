@@ -2,7 +2,11 @@
 //
 // append() puts a record into memory; flush() makes everything appended so far durable, by one write and one sync,
 // whoever asked (so one flush can serve many commits). A segment is durable by name and size before any record in it is
-// relied on. A failed write or sync is final: the log is stopped, and says why, for ever.
+// relied on.
+//
+// When the disk fails. A failed sync, and a write that fails for any reason but a full disk, is final: the log is stopped,
+// and says why, for ever. A full disk (kNoSpace) is not: what failed has changed nothing and may be tried again. Room for
+// what a transaction must still be able to write, its undo, is reserved: segments are made ahead for it.
 #pragma once
 
 #include "engine/ledger/control.h"
@@ -17,8 +21,16 @@
 
 namespace powercut::ledger {
 
+// The longest record for which room can be reserved: the image of one page.
+inline constexpr std::uint64_t kMostReservedRecordBytes = kRecordHeaderBytes + 10 + kPageBytes;
+
 class Log {
  public:
+  // Room that is kept for somebody.
+  struct Reserve {
+    std::uint64_t bytes = 0;
+  };
+
   // Memory that outlives a log, for the next one.
   struct Memory {
     std::string buffer;
@@ -35,29 +47,46 @@ class Log {
   // The place of the first record of any database with segments of this size.
   static Lsn first_lsn(std::uint32_t segment_bytes) { return static_cast<Lsn>(std::uint64_t{segment_bytes} + kSegmentHeaderBytes); }
 
-  // Appends an encoded record (sealed here) and returns its place. kInvalidArgument if no segment can hold it, kStopped
-  // once the log has failed.
-  Result<Lsn> append(std::string& record);
-  // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads.
+  // Appends an encoded record (sealed here) and returns its place. It takes its room from `reserve` as far as that goes, and
+  // leaves what else is reserved. kInvalidArgument if no segment can hold it, kNoSpace or kIo if the next segment cannot be
+  // made and nothing was appended, kStopped once the log has failed.
+  Result<Lsn> append(std::string& record, Reserve* reserve = nullptr);
+  // Adds room for so many bytes of records, each at most kMostReservedRecordBytes long. Errors as of append().
+  Result<void> reserve(std::uint64_t bytes, Reserve& reserve);
+  void release(Reserve& reserve);
+  // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads. After kNoSpace the
+  // records may or may not survive a crash; another try writes all of them again.
   Result<void> flush(Lsn lsn);
 
   // The record at a place, copied into `copy`, whether it is durable or not.
   Result<LogRecord> read(Lsn lsn, std::string& copy);
 
+  // Whether the end is known: recovery has read it, or the database is new.
+  bool is_open() const { return segment_ != 0; }
+  // Where the records of this incarnation begin: what recovery found ends there.
+  Lsn begin() const { return begin_; }
   Lsn end() const { return static_cast<Lsn>(segment_ * segment_bytes_ + offset_); }
   // Records before `lsn` will not be needed any more.
   void release_before(Lsn lsn);
 
-  bool stopped() const { return failure_.has_value(); }
+  // Stops the log, and with it the database, for ever. Returns the error of everything from now on.
+  Error stop(const Error& cause);
+  // Why it was stopped.
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
-  Result<void> sync_recovered(std::uint64_t segment);
+  Result<void> rewrite_recovered(Lsn until, std::size_t wiped);
+  Result<void> flush_recovered(Lsn lsn);
   Result<void> begin_epoch();
+  bool has_room(std::uint64_t record, std::uint64_t reserved) const;
+  Result<void> make_room(std::uint64_t record, std::uint64_t reserved);
   Result<void> next_segment();
-  Result<void> prepare_segment(std::uint64_t segment);
+  Result<void> prepare_segment();
+  Result<void> make_segment(std::uint64_t segment);
   Result<void> reuse_old_segment(std::uint64_t segment);
   Result<void> write_out();
-  Error stop(const Error& cause);
+  Result<void> write_durably(std::uint64_t offset, std::span<const byte> bytes);
+  Error failed(const Error& cause);
   std::string path(std::uint64_t segment) const { return directory_ + "/" + segment_name(segment); }
 
   faultfs::FileSystem& files_;
@@ -66,13 +95,16 @@ class Log {
   const Defects& defects_;
   Memory& memory_;
   std::uint64_t segment_bytes_ = 0;
-  std::uint64_t segment_ = 0;            // the one being written
-  std::uint64_t offset_ = 0;             // of the end, in it
-  std::uint64_t unwritten_ = 0;          // offset of memory_.buffer's first byte, in it
-  std::unique_ptr<faultfs::File> file_;  // of segment_, opened when needed
+  std::uint64_t segment_ = 0;                          // the one being written
+  std::uint64_t offset_ = 0;                           // of the end, in it
+  std::uint64_t unwritten_ = 0;                        // offset of memory_.buffer's first byte, in it
+  std::unique_ptr<faultfs::File> file_;                // of segment_, opened when needed
+  std::vector<std::unique_ptr<faultfs::File>> ahead_;  // of the segments after it that are ready
+  std::uint64_t reserved_ = 0;
+  Lsn begin_ = Lsn::kNone;
   bool epoch_is_ours_ = false;
-  std::uint64_t recovered_durable_ = 0;  // the last segment that is, as an earlier incarnation wrote it
-  std::uint64_t needed_segment_ = 0;     // segments before it may be recycled
+  Lsn recovered_durable_ = Lsn::kNone;  // what an earlier incarnation wrote is, up to here
+  std::uint64_t needed_segment_ = 0;    // segments before it may be recycled
   bool old_segments_known_ = false;
   std::vector<std::uint64_t> old_segments_;  // ascending
   std::optional<Error> failure_;

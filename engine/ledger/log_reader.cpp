@@ -78,6 +78,13 @@ Result<bool> LogReader::use_segment(std::uint64_t segment) {
   return true;
 }
 
+// 0 at the end of the file.
+Result<std::size_t> LogReader::read_some(faultfs::File& file, std::size_t offset, std::span<byte> into) const {
+  const auto got = file.read(offset, into);
+  if (got.has_error() && defects_.read_error_ends_log) return std::size_t{0};
+  return got;
+}
+
 Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
   if (begin < loaded_begin_ || begin > loaded_end_) {
     // A jump: start again from the piece that holds it.
@@ -88,10 +95,10 @@ Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
   while (loaded_end_ < end) {
     const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
     const std::size_t until = std::min<std::size_t>((loaded_end_ / piece + 1) * piece, control_.segment_bytes);
-    const auto got = file_->read(loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_));
-    if (got.has_error() && !defects_.read_error_ends_log) return got.error();
-    if (got.has_error() || got.value() == 0) return false;
-    loaded_end_ += got.value();
+    POWERCUT_TRY(const std::size_t got,
+                 read_some(*file_, loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
+    if (got == 0) return false;
+    loaded_end_ += got;
   }
   return true;
 }
@@ -157,6 +164,67 @@ Error LogReader::newer_than_control(const LogRecord& record) const {
                                    ", but the newest control record, in the slot at byte " + std::to_string(whole) +
                                    ", is of incarnation " + std::to_string(control_.epoch) + ": the slot at byte " +
                                    std::to_string(kControlSlotBytes - whole) + " is damaged"};
+}
+
+// The bytes of a segment from an offset on; none if it does not exist.
+Result<std::vector<byte>> LogReader::rest_of_segment(std::uint64_t segment, std::size_t offset) {
+  std::vector<byte> bytes;
+  auto opened = files_.open(directory_ + "/" + segment_name(segment), faultfs::OpenMode::kRead);
+  if (opened.has_error()) {
+    if (opened.error().code() == ErrorCode::kNotFound) return bytes;
+    return opened.error();
+  }
+  bytes.resize(control_.segment_bytes - offset);
+  for (std::size_t got = 0; got < bytes.size();) {
+    POWERCUT_TRY(const std::size_t more, read_some(*opened.value(), offset + got, std::span(bytes).subspan(got)));
+    if (more == 0) bytes.resize(got);
+    got += more;
+  }
+  return bytes;
+}
+
+Result<void> LogReader::check_end() {
+  const std::uint64_t segment_bytes = control_.segment_bytes;
+  std::uint64_t segment = raw(position_) / segment_bytes;
+  std::size_t offset = raw(position_) % segment_bytes;
+  if (offset == 0) offset = kSegmentHeaderBytes;
+  if (offset + kRecordHeaderBytes > segment_bytes) {
+    ++segment;
+    offset = kSegmentHeaderBytes;
+  }
+  if (segment_ == segment) {
+    // Most logs end before bytes that were never written.
+    POWERCUT_TRY(const bool there, ensure(offset, offset + kRecordHeaderBytes));
+    const auto next = std::span(buffer_).subspan(offset, kRecordHeaderBytes);
+    if (there && std::all_of(next.begin(), next.end(), [](byte b) { return b == byte{}; })) return success();
+  }
+  POWERCUT_TRYV(look_for_later_record(segment, offset, segment_ == segment ? 0 : kMostNotDurable));
+  // A segment is durable to its end, and the next by its header, before a record is written to the next.
+  return look_for_later_record(segment + 1, kSegmentHeaderBytes, kMostNotDurable);
+}
+
+// kCorrupt if a whole record lies at an offset of a segment or behind it that was appended when the place `offset` had been
+// durable, or at all if `slack` is so large.
+Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t offset, std::uint32_t slack) {
+  POWERCUT_TRY(const std::vector<byte> rest, rest_of_segment(segment, offset));
+  for (std::size_t at = 0; at + kRecordHeaderBytes <= rest.size(); ++at) {
+    const auto bytes = std::span(rest).subspan(at);
+    if (load<std::uint64_t>(&bytes[12]) == 0) {
+      at += sizeof(std::uint64_t) - 1;  // none of the next eight has a type
+      continue;
+    }
+    const auto type = static_cast<RecordType>(bytes[12]);
+    if (type < RecordType::kPad || type > RecordType::kCheckpointEnd) continue;
+    const RecordHeader header = decode_header(bytes);
+    if (header.length < kRecordHeaderBytes || header.length > bytes.size() || header.epoch > control_.epoch) continue;
+    if (header.not_durable >= at + slack) continue;
+    const Lsn place = static_cast<Lsn>(segment * control_.segment_bytes + offset + at);
+    if (header.crc != record_checksum(bytes.first(header.length), control_.database_id, place, defects_)) continue;
+    return Error(ErrorCode::kCorrupt, directory_ + ": the log ends at LSN " + std::to_string(raw(position_)) + " (" +
+                                          std::string(why_ended_) + "), but at LSN " + std::to_string(raw(place)) +
+                                          " is a record that was written when the place had been durable: it is damaged");
+  }
+  return success();
 }
 
 Result<LogRecord> LogReader::at(Lsn lsn) {

@@ -50,6 +50,9 @@ class LogReader {
   Result<bool> next(LogRecord& record);
   Lsn position() const { return position_; }
   std::string_view why_ended() const { return why_ended_; }
+  // Once next() has found the end: kCorrupt if no power failure leaves it like that, because a record lies behind it that was
+  // appended when what is missing had long been durable. Damage of what was flushed last cannot be told from a torn write.
+  Result<void> check_end();
   // Whether the segment that was last looked for is there, with its header.
   bool has_segment() const { return segment_ != 0; }
 
@@ -58,10 +61,13 @@ class LogReader {
 
  private:
   Result<bool> use_segment(std::uint64_t segment);
+  Result<std::size_t> read_some(faultfs::File& file, std::size_t offset, std::span<byte> into) const;
   // Makes bytes [begin, end) of the current segment available; false if the file ends before.
   Result<bool> ensure(std::size_t begin, std::size_t end);
   // The record at an offset of the current segment; false with the reason if there is none.
   Result<bool> decode(std::size_t offset, LogRecord& record);
+  Result<std::vector<byte>> rest_of_segment(std::uint64_t segment, std::size_t offset);
+  Result<void> look_for_later_record(std::uint64_t segment, std::size_t offset, std::uint32_t slack);
   Error newer_than_control(const LogRecord& record) const;
 
   faultfs::FileSystem& files_;

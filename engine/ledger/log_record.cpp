@@ -7,7 +7,7 @@
 namespace powercut::ledger {
 namespace {
 
-// header: crc u32, length u32, epoch u32, type u8, zero u8, zero u16, txn u64, previous u64
+// header: crc u32, length u32, epoch u32, type u8, not durable u24, txn u64, previous u64
 void put_header(ByteWriter& writer, RecordType type, TxnId txn, Lsn previous) {
   writer.put(std::uint32_t{0});
   writer.put(std::uint32_t{0});
@@ -131,9 +131,11 @@ std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t databa
 }
 
 void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
-          const Defects& defects) {
+          std::uint64_t not_durable, const Defects& defects) {
   store(record.data() + 4, length);
   store(record.data() + 8, epoch);
+  const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(not_durable, kMostNotDurable));
+  store(record.data() + 12, load<std::uint32_t>(record.data() + 12) | bounded << 8U);
   store(record.data(), record_checksum(record, database_id, place, defects));
 }
 
@@ -144,7 +146,8 @@ RecordHeader decode_header(std::span<const byte> record) {
   header.length = reader.get<std::uint32_t>();
   header.epoch = reader.get<std::uint32_t>();
   header.type = static_cast<RecordType>(reader.get<std::uint8_t>());
-  reader.take(3);
+  header.not_durable = reader.get<std::uint8_t>();
+  header.not_durable |= std::uint32_t{reader.get<std::uint16_t>()} << 8U;
   header.txn = static_cast<TxnId>(reader.get<std::uint64_t>());
   header.previous = static_cast<Lsn>(reader.get<std::uint64_t>());
   return header;
@@ -225,26 +228,35 @@ Result<void> restore_image(const PageImage& image, Page& page) {
   return success();
 }
 
-Result<void> apply_row_change(const RowChange& change, Page& page) {
+Result<void> check_row_change(const RowChange& change, const Page& page) {
   const auto cannot = [&](std::string_view why) {
-    return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the logged " +
+    return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the " +
                                           std::string(to_string(change.action)) + " in slot " + std::to_string(change.slot) + ": " +
                                           std::string(why));
   };
   if (page.type() != PageType::kLeaf) return cannot("it is not a leaf");
+  if (change.key.size() > kMostKeyBytes || change.key.size() + change.after.size() > kMostCellBytes)
+    return cannot("it is too long");
   if (change.action == RowAction::kInsert) {
     if (change.slot > page.count()) return cannot("it has too few slots");
+    if (change.slot > 0 && page.key(change.slot - 1U) >= change.key) return cannot("the key before it is not smaller");
+    if (change.slot < page.count() && page.key(change.slot) <= change.key) return cannot("the key after it is not greater");
     if (Page::cell_bytes(change.key, change.after) > page.free_bytes()) return cannot("it is full");
-    page.insert(change.slot, change.key, change.after);
     return success();
   }
   if (change.slot >= page.count()) return cannot("it has too few slots");
-  if (change.action == RowAction::kDelete) {
-    page.erase(change.slot);
-    return success();
+  if (page.key(change.slot) != change.key) return cannot("another key is there");
+  if (change.action == RowAction::kUpdate && change.after.size() > page.free_bytes() + page.value(change.slot).size()) {
+    return cannot("it is full");
   }
-  if (change.after.size() > page.free_bytes() + page.value(change.slot).size()) return cannot("it is full");
-  page.replace(change.slot, change.after);
+  return success();
+}
+
+Result<void> apply_row_change(const RowChange& change, Page& page) {
+  POWERCUT_TRYV(check_row_change(change, page));
+  if (change.action == RowAction::kInsert) page.insert(change.slot, change.key, change.after);
+  if (change.action == RowAction::kDelete) page.erase(change.slot);
+  if (change.action == RowAction::kUpdate) page.replace(change.slot, change.after);
   return success();
 }
 

@@ -31,12 +31,14 @@ enum class RecordType : std::uint8_t {
 std::string_view to_string(RecordType type);
 
 inline constexpr std::size_t kRecordHeaderBytes = 32;
+inline constexpr std::uint32_t kMostNotDurable = 0xffffff;
 
 struct RecordHeader {
   std::uint32_t crc = 0;
   std::uint32_t length = 0;  // of the whole record
   std::uint32_t epoch = 0;   // the incarnation of the database that wrote it
   RecordType type = RecordType::kPad;
+  std::uint32_t not_durable = 0;  // so many bytes before it were not yet durable when it was appended, kMostNotDurable or more
   TxnId txn = TxnId::kNone;
   Lsn previous = Lsn::kNone;  // of the same transaction
 };
@@ -83,10 +85,10 @@ void encode_images(std::string& out, std::span<const Page> pages);
 void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous);
 void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint);
 
-// Fills in length, epoch and checksum of a record that lies in memory. The length is that of the bytes given, except of a
-// pad, which also covers what follows it.
+// Fills in the rest of the header of a record that lies in memory. The length is that of the bytes given, except of a pad,
+// which also covers what follows it.
 void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
-          const Defects& defects = {});
+          std::uint64_t not_durable = 0, const Defects& defects = {});
 // The checksum that a record of this database must have at this place.
 std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects = {});
 
@@ -110,6 +112,8 @@ Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& ch
 
 // Makes the page what the image says. kCorrupt when that is not a page.
 Result<void> restore_image(const PageImage& image, Page& page);
+// Whether a page can take a row change; kCorrupt, with why, if not.
+Result<void> check_row_change(const RowChange& change, const Page& page);
 // Does a row change to its page. kCorrupt when the page cannot take it.
 Result<void> apply_row_change(const RowChange& change, Page& page);
 

@@ -143,8 +143,10 @@ bool Page::well_formed() const {
     if (offset < hole_end() || offset + kCellHeaderBytes > kPageBytes) return false;
     const std::size_t key_size = load<std::uint16_t>(data_ + offset);
     const std::size_t value_size = load<std::uint16_t>(data_ + offset + 2);
-    if (key_size > kMostKeyBytes || offset + kCellHeaderBytes + key_size + value_size > kPageBytes) return false;
+    if (key_size > kMostKeyBytes || key_size + value_size > kMostCellBytes) return false;
+    if (offset + kCellHeaderBytes + key_size + value_size > kPageBytes) return false;
     if (type() == PageType::kInner && value_size != sizeof(std::uint32_t)) return false;
+    if (slot > 0 && key(slot - 1) >= key(slot)) return false;
     cells += kCellHeaderBytes + key_size + value_size;
   }
   return cells + garbage() == kPageBytes - hole_end();

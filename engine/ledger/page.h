@@ -78,7 +78,8 @@ class Page {
 
   void set_checksum();
   bool checksum_matches() const;
-  // Whether every slot and cell lies inside the page: what a page must fulfil before any other function is called.
+  // Whether every slot and cell lies inside the page, within the limits, and the keys ascend: what a page must fulfil before
+  // any other function is called.
   bool well_formed() const;
 
  private:

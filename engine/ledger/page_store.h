@@ -7,7 +7,7 @@
 #include "engine/ledger/buffer_pool.h"
 #include "engine/ledger/log.h"
 
-#include <initializer_list>
+#include <array>
 #include <string>
 
 namespace powercut::ledger {
@@ -19,38 +19,66 @@ class PageStore {
 
   Result<PageRef> fetch(PageId page) { return pool_.fetch(page); }
 
-  // Logs a row change and does it; returns its LSN.
+  // Logs a row change and does it; returns its LSN. After an error nothing has changed.
   Result<Lsn> change_row(TxnId txn, Lsn previous, const RowChange& change, PageRef& page);
-  // The same, for one that undoes another.
-  Result<Lsn> compensate(TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change, PageRef& page);
+  // The same, for one that undoes another, in the room that is reserved for it.
+  Result<Lsn> compensate(TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change, PageRef& page, Log::Reserve& reserve);
   // Does a row change and does not log it: what the planted bugs do.
   Result<void> change_unlogged(const RowChange& change, PageRef& page);
 
-  // Logs pages that were changed together, as they are now, in one record: all of it happens or none.
-  Result<void> log_structure(std::initializer_list<PageRef*> pages);
-
-  // A page for a new use, from the free list or the end of the file. The meta page changes too: log both.
-  struct Allocation {
-    PageRef meta;
-    PageRef page;
-  };
-  Result<Allocation> allocate(PageType type);
   // Puts a page that nothing refers to on the free list and logs that.
   Result<void> free(PageId page);
-  // Puts it there without logging: log page and meta with the change that made it unused.
-  void link_free(PageRef& page, PageRef& meta);
 
   Lsn checkpoint_begin() const { return checkpoint_begin_; }
   void set_checkpoint_begin(Lsn begin) { checkpoint_begin_ = begin; }
 
  private:
-  Result<void> image_if_first_change(PageRef& page);
+  friend class StructureChange;
+
+  Result<void> image_if_first_change(PageRef& page, Log::Reserve* reserve);
 
   BufferPool& pool_;
   Log& log_;
   const Defects& defects_;
   Lsn checkpoint_begin_;
   std::string record_;  // scratch
+};
+
+// Pages that are changed together, by hand, and logged as they are then, in one record: all of it happens or none. Without
+// a log() that succeeded, its end puts every page back as it was.
+class StructureChange {
+ public:
+  explicit StructureChange(PageStore& store) : store_(store) {}
+  StructureChange(const StructureChange&) = delete;
+  StructureChange& operator=(const StructureChange&) = delete;
+  ~StructureChange();
+
+  // A page that will be changed. kCorrupt if it is part of the change already: the pages refer to each other wrongly.
+  Result<Page> change(PageId page);
+  // An empty page, from the free list or the end of the file. The meta page becomes part of the change.
+  Result<Page> allocate(PageType type);
+  // Puts a page on the free list. The page and the meta page become part of the change, unless they are.
+  Result<void> free(PageId page);
+
+  Result<void> log();
+
+ private:
+  struct Member {
+    PageRef ref;
+    bool is_new = false;  // behind what was the end of the file
+    std::array<byte, kPageBytes> before;
+  };
+
+  const Member* find(PageId page) const;
+  Result<Page> change_or_find(PageId page);
+  Result<Page> change_meta();
+  void add(PageRef ref, bool is_new);
+
+  static constexpr std::size_t kMostPages = 4;
+  PageStore& store_;
+  std::array<Member, kMostPages> members_;
+  std::size_t count_ = 0;
+  bool logged_ = false;
 };
 
 }  // namespace powercut::ledger

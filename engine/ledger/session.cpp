@@ -8,21 +8,16 @@ namespace {
 
 Error no_such_table(std::string_view name) { return {ErrorCode::kNotFound, "no table is called '" + std::string(name) + "'"}; }
 
-// Errors that a statement may answer with and have no effect. Any other leaves pages in an unknown state.
-bool is_answer(ErrorCode code) {
-  return code == ErrorCode::kNotFound || code == ErrorCode::kAlreadyExists || code == ErrorCode::kConstraint ||
-         code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnsupported;
-}
-
 }  // namespace
 
 LedgerSession::~LedgerSession() {
-  // Nobody is left to hear of an error; recovery undoes what this could not.
-  if (transaction_ && !core_.failure) static_cast<void>(rollback().has_error());
+  // Nobody is left to hear of an error; the next session, or recovery, undoes what this could not.
+  if (transaction_) static_cast<void>(end_by_rollback().has_error());
 }
 
-Result<void> LedgerSession::usable() const {
-  if (core_.failure) return *core_.failure;
+Result<void> LedgerSession::usable() {
+  POWERCUT_TRYV(core_.ready());
+  if (failed_) return *failed_;
   return success();
 }
 
@@ -31,23 +26,30 @@ Result<void> LedgerSession::in_transaction(Statement&& statement) {
   POWERCUT_TRYV(usable());
   const bool own = !transaction_;
   if (own) POWERCUT_TRYV(begin());
-  const Result<void> done = statement();
-  if (done.has_error()) {
-    if (!is_answer(done.error().code())) {
-      core_.failure = Error(ErrorCode::kStopped, "a change failed half-way: " + done.error().message());
-    } else if (own) {
-      POWERCUT_TRYV(rollback());
+  const Lsn mark = transaction_->mark();
+  Result<void> done = statement();
+  if (!own) {
+    if (done.has_error()) {
+      const auto undone = transaction_->undo_to(mark);
+      if (undone.has_error()) fail_transaction("a statement could not be taken back", undone.error());
     }
-    return done.error();
+    return done;
   }
-  return own ? commit() : success();
+  if (done.has_value()) done = commit();
+  // What cannot be rolled back now will be before anything else is done.
+  if (done.has_error() && transaction_) static_cast<void>(end_by_rollback().has_error());
+  return done;
+}
+
+void LedgerSession::fail_transaction(std::string_view what, const Error& cause) {
+  failed_ = cause.within(std::string(what) + ", so its transaction can only be rolled back");
 }
 
 Result<void> LedgerSession::begin() {
   POWERCUT_TRYV(usable());
   if (transaction_) return Error(ErrorCode::kInvalidArgument, "begin: a transaction is open");
   if (!core_.active.empty()) return Error(ErrorCode::kUnsupported, "begin: another session's transaction is open; one at a time");
-  transaction_.emplace(core_);
+  transaction_ = std::make_unique<Transaction>(core_);
   return success();
 }
 
@@ -55,24 +57,33 @@ Result<void> LedgerSession::commit() {
   POWERCUT_TRYV(usable());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "commit: no transaction is open");
   const auto done = transaction_->commit();
+  if (done.has_error() && !core_.log.failure()) {
+    if (transaction_->is_in_doubt()) fail_transaction("a commit failed", done.error());
+    return done;
+  }
   transaction_.reset();
   savepoints_.clear();
-  if (done.has_error()) {
-    core_.failure = Error(ErrorCode::kStopped, "a commit failed: " + done.error().message());
-    return *core_.failure;
-  }
-  return database_.checkpoint_if_due();
+  if (done.has_value()) database_.checkpoint_if_due();
+  return done;
 }
 
 Result<void> LedgerSession::rollback() {
-  POWERCUT_TRYV(usable());
+  POWERCUT_TRYV(core_.ready());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "rollback: no transaction is open");
-  const auto done = transaction_->rollback();
-  transaction_.reset();
+  return end_by_rollback();
+}
+
+// Whatever it returns, the session has no transaction any more.
+Result<void> LedgerSession::end_by_rollback() {
+  auto ending = std::move(transaction_);
   savepoints_.clear();
-  if (done.has_value()) return done;
-  core_.failure = Error(ErrorCode::kStopped, "a rollback failed: " + done.error().message());
-  return *core_.failure;
+  failed_.reset();
+  if (core_.log.failure()) return *core_.log.failure();
+  const auto done = ending->rollback();
+  if (done.has_value()) return success();
+  if (done.error().code() != ErrorCode::kNoSpace && done.error().code() != ErrorCode::kIo) return core_.log.stop(done.error());
+  core_.finish_later(std::move(ending));
+  return done.error().within("the rollback will be finished before anything else is done");
 }
 
 Result<void> LedgerSession::savepoint(std::string_view name) {
@@ -90,15 +101,14 @@ Result<std::size_t> LedgerSession::find_savepoint(std::string_view name) const {
 }
 
 Result<void> LedgerSession::rollback_to(std::string_view name) {
-  POWERCUT_TRYV(usable());
+  POWERCUT_TRYV(core_.ready());
+  if (transaction_ && transaction_->is_in_doubt()) return *failed_;
   POWERCUT_TRY(const std::size_t at, find_savepoint(name));
-  const auto done = transaction_->undo_to(savepoints_[at].mark);
-  if (done.has_error()) {
-    core_.failure = Error(ErrorCode::kStopped, "a rollback to a savepoint failed: " + done.error().message());
-    return *core_.failure;
-  }
   savepoints_.resize(at + 1);
-  return success();
+  const auto done = transaction_->undo_to(savepoints_[at].mark);
+  failed_.reset();
+  if (done.has_error()) fail_transaction("a rollback to a savepoint failed", done.error());
+  return done;
 }
 
 Result<void> LedgerSession::release(std::string_view name) {
@@ -234,14 +244,24 @@ Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {
       return Error(ErrorCode::kInvalidArgument, "table '" + schema.name + "': the name is empty, or the schema is longer than " +
                                                     std::to_string(kMostCellBytes) + " bytes");
     }
-    POWERCUT_TRY(made.root, BTree::create(*core_.store));
-    for (PageId& root : made.indexes) {
-      POWERCUT_TRY(root, BTree::create(*core_.store));
-    }
-    encode_table(made, record_);
-    ++core_.catalogue_version;
-    return transaction_->write(RowAction::kInsert, kCatalogueRoot, schema.name, record_);
+    std::vector<PageId> roots;
+    const auto done = make_table(made, roots);
+    if (done.has_error()) core_.unused_pages.insert(core_.unused_pages.end(), roots.begin(), roots.end());
+    return done;
   });
+}
+
+// Notes the roots of the trees that it makes, so that they can be freed if it fails.
+Result<void> LedgerSession::make_table(Table& made, std::vector<PageId>& roots) {
+  POWERCUT_TRY(made.root, BTree::create(*core_.store));
+  roots.push_back(made.root);
+  for (PageId& root : made.indexes) {
+    POWERCUT_TRY(root, BTree::create(*core_.store));
+    roots.push_back(root);
+  }
+  encode_table(made, record_);
+  ++core_.catalogue_version;
+  return transaction_->write(RowAction::kInsert, kCatalogueRoot, made.schema.name, record_);
 }
 
 Result<void> LedgerSession::drop_table(std::string_view name) {
@@ -251,7 +271,8 @@ Result<void> LedgerSession::drop_table(std::string_view name) {
     POWERCUT_TRYV(transaction_->write(RowAction::kDelete, kCatalogueRoot, name, {}));
     ++core_.catalogue_version;
     if (core_.options.defects.drop_frees_early) {
-      for (const PageId root : trees) POWERCUT_TRYV(BTree(*core_.store, root).free_all());
+      for (const PageId root : trees) POWERCUT_TRYV(BTree(*core_.store, root).list_pages(core_.unused_pages));
+      core_.free_unused_pages();
       return success();
     }
     transaction_->drop_trees(trees);

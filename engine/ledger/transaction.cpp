@@ -14,7 +14,10 @@ Transaction::Transaction(Core& core) : core_(core) {
 
 Transaction::Transaction(Core& core, const ActiveTxn& found) : core_(core), state_(found) { core_.active.push_back(this); }
 
-Transaction::~Transaction() { std::erase(core_.active, this); }
+Transaction::~Transaction() {
+  std::erase(core_.active, this);
+  core_.log.release(reserve_);
+}
 
 void Transaction::appended(Lsn lsn) {
   if (state_.first == Lsn::kNone) state_.first = lsn;
@@ -43,13 +46,27 @@ Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_
   if (leaf.found) change.before = leaf.page.page().value(leaf.slot);
   change.after = row;
   if (logged) {
+    record_.clear();
+    encode_compensation(record_, state_.txn, state_.last, state_.last, change);
+    // The first time also for COMMIT and ROLLED BACK, since the one may have to follow the other.
+    POWERCUT_TRYV(core_.log.reserve(record_.size() + (changed_anything() ? 0 : 2 * kRecordHeaderBytes), reserve_));
     POWERCUT_TRY(const Lsn lsn, core_.store->change_row(state_.txn, state_.last, change, leaf.page));
     appended(lsn);
+    ++changes_;
   } else {
     POWERCUT_TRYV(core_.store->change_unlogged(change, leaf.page));
   }
-  leaf.page = PageRef();
-  if (action == RowAction::kDelete) POWERCUT_TRYV(tree.rebalance(key));
+  if (action == RowAction::kDelete) note_if_underfull(tree_root, key, leaf.page.page());
+  return success();
+}
+
+void Transaction::note_if_underfull(PageId tree, std::string_view key, const Page& page) {
+  if (BTree::is_underfull(page)) underfull_.push_back({tree, std::string(key)});
+}
+
+Result<void> Transaction::reserve_images() {
+  POWERCUT_TRYV(core_.log.reserve((changes_ - imaged_) * kMostReservedRecordBytes, reserve_));
+  imaged_ = changes_;
   return success();
 }
 
@@ -82,14 +99,14 @@ Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bo
   inverse.slot = leaf.slot;
   if (logged) {
     const Lsn named = core_.options.defects.clr_without_undo_next ? state_.last : undo_next;
-    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, named, inverse, leaf.page));
+    POWERCUT_TRY(const Lsn lsn, core_.store->compensate(state_.txn, state_.last, named, inverse, leaf.page, reserve_));
     appended(lsn);
+    if (changes_ > 0) imaged_ = std::min(imaged_, --changes_);
   } else {
     POWERCUT_TRYV(core_.store->change_unlogged(inverse, leaf.page));
   }
   state_.undo_next = undo_next;
-  leaf.page = PageRef();
-  if (inverse.action == RowAction::kDelete) POWERCUT_TRYV(tree.rebalance(inverse.key));
+  if (inverse.action == RowAction::kDelete) note_if_underfull(change.tree, inverse.key, leaf.page.page());
   if (change.tree == kCatalogueRoot) {
     ++core_.catalogue_version;
     if (change.action == RowAction::kInsert) {
@@ -151,32 +168,45 @@ Result<void> Transaction::commit() {
   if (!changed_anything()) return success();
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
-  POWERCUT_TRY(const Lsn lsn, core_.log.append(record_));
+  POWERCUT_TRY(const Lsn lsn, core_.log.append(record_, &reserve_));
   const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
-  if (!core_.options.defects.ack_before_sync) POWERCUT_TRYV(core_.log.flush(awaited));
-  std::erase(core_.active, this);
+  if (!core_.options.defects.ack_before_sync) {
+    const auto flushed = core_.log.flush(awaited);
+    if (flushed.has_error()) {
+      // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
+      in_doubt_ = true;
+      return flushed.error();
+    }
+  }
   for (const DroppedTree& tree : dropped_) unused_.push_back(tree.root);
-  return free_unused();
+  leave();
+  return success();
 }
 
 Result<void> Transaction::rollback() {
   if (!changed_anything()) return success();
-  POWERCUT_TRYV(undo_to(Lsn::kNone));
+  if (rolled_back_ == Lsn::kNone) POWERCUT_TRYV(undo_to(Lsn::kNone));
   return finish_rollback();
 }
 
 Result<void> Transaction::finish_rollback() {
-  record_.clear();
-  encode_plain(record_, RecordType::kRolledBack, state_.txn, state_.last);
-  POWERCUT_TRYV(core_.log.append(record_));
-  std::erase(core_.active, this);
-  return free_unused();
+  if (rolled_back_ == Lsn::kNone) {
+    record_.clear();
+    encode_plain(record_, RecordType::kRolledBack, state_.txn, state_.last);
+    POWERCUT_TRY(rolled_back_, core_.log.append(record_, &reserve_));
+  }
+  if (in_doubt_) POWERCUT_TRYV(core_.log.flush(rolled_back_));
+  leave();
+  return success();
 }
 
-Result<void> Transaction::free_unused() {
-  for (const PageId root : unused_) POWERCUT_TRYV(BTree(*core_.store, root).free_all());
-  unused_.clear();
-  return success();
+// The transaction is over. What follows only saves space: what fails of it is left, as it is when the power fails here.
+void Transaction::leave() {
+  std::erase(core_.active, this);
+  core_.log.release(reserve_);
+  for (const Underfull& place : underfull_) static_cast<void>(BTree(*core_.store, place.tree).rebalance(place.key).has_error());
+  for (const PageId root : unused_) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
+  core_.free_unused_pages();
 }
 
 }  // namespace powercut::ledger

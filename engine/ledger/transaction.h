@@ -24,12 +24,12 @@ class Transaction {
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
 
-  // Inserts, updates or deletes a row of a tree, which must be possible.
+  // Inserts, updates or deletes a row of a tree, which must be possible. After an error the row is as it was.
   Result<void> write(RowAction action, PageId tree, std::string_view key, std::string_view row, bool logged = true);
   // Trees that this transaction made unnecessary: freed once it has committed.
   void drop_trees(const std::vector<PageId>& trees);
 
-  // A place in the chain; undo_to() takes back what came after it.
+  // A place in the chain; undo_to() takes back what came after it. After an error another try goes on where it stood.
   Lsn mark() const { return state_.last; }
   Result<void> undo_to(Lsn mark);
   // Undoes one more record; false when there is none left. For recovery, which takes turns.
@@ -37,11 +37,18 @@ class Transaction {
   // The same from the wrong end: what a planted bug does.
   Result<bool> undo_oldest();
 
-  // Durable when it returns.
+  // Durable when it returns. After an error that did not stop the log the transaction is still active; if is_in_doubt(), its
+  // commit may be in the log, and only a rollback settles that.
   Result<void> commit();
+  bool is_in_doubt() const { return in_doubt_; }
+  // After an error another try goes on where it stood.
   Result<void> rollback();
   // After the last undo: says so in the log and frees the trees that the transaction had made.
   Result<void> finish_rollback();
+
+  // Before a checkpoint begins: reserves room for the images of the pages that undo will change, which the checkpoint makes
+  // necessary once more.
+  Result<void> reserve_images();
 
   const ActiveTxn& state() const { return state_; }
   bool changed_anything() const { return state_.last != Lsn::kNone; }
@@ -49,7 +56,8 @@ class Transaction {
  private:
   Result<void> undo_change(const RowChange& change, Lsn undo_next, bool logged);
   void appended(Lsn lsn);
-  Result<void> free_unused();
+  void note_if_underfull(PageId tree, std::string_view key, const Page& page);
+  void leave();
 
   Core& core_;
   ActiveTxn state_;
@@ -60,6 +68,16 @@ class Transaction {
   std::vector<DroppedTree> dropped_;  // freed after commit
   std::vector<PageId> unused_;        // made by changes that were undone; freed at the end
   Lsn undone_until_ = Lsn::kNone;     // of undo_oldest()
+  Log::Reserve reserve_;              // room in the log for undo and for the last record
+  std::uint64_t changes_ = 0;         // that may have to be undone
+  std::uint64_t imaged_ = 0;          // of them, those with room for an image of their page
+  Lsn rolled_back_ = Lsn::kNone;      // the record that says so
+  bool in_doubt_ = false;
+  struct Underfull {
+    PageId tree{};
+    std::string key;
+  };
+  std::vector<Underfull> underfull_;  // where pages may be merged after the end
   std::string record_;                // scratch
   std::string undone_;                // scratch: the record that is being undone
 };

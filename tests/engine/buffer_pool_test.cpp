@@ -3,6 +3,7 @@
 #include "engine/ledger/log.h"
 #include "faultfs/random.h"
 #include "faultfs/sim_file_system.h"
+#include "tests/support/faulty_file_system.h"
 #include "tests/support/property.h"
 
 #include <array>
@@ -19,7 +20,7 @@ constexpr std::uint32_t kPages = 40;
 
 // A pool of the fewest frames over a data file, with a log beside it.
 struct PoolOnDisk {
-  PoolOnDisk() : files(disk), control(files, "db", options.defects) {
+  PoolOnDisk() : simulated(disk), files(simulated), control(files, "db", options.defects) {
     options.frames = kLeastFrames;
     REQUIRE(files.make_directory("db").has_value());
     control.prepare({0, 4711, kLeastSegmentBytes, 1, Lsn::kNone, Lsn::kNone});
@@ -70,7 +71,8 @@ struct PoolOnDisk {
 
   Options options;
   faultfs::SimDisk disk;
-  faultfs::SimFileSystem files;
+  faultfs::SimFileSystem simulated;
+  FaultyFileSystem files;
   Control control;
   Log::Memory log_memory;
   std::optional<Log> log;
@@ -154,6 +156,42 @@ TEST_CASE("a page that is dirty keeps the place of its first change, a clean one
   on_disk.pool->dirty_pages(dirty);
   REQUIRE(dirty.size() == 1);
   CHECK(dirty[0].rec_lsn == third);
+}
+
+TEST_CASE("a page that cannot be written stays in its frame while another can be had, and is written later") {
+  PoolOnDisk on_disk;
+  for (std::uint32_t page = 0; page < kPages; ++page) on_disk.change(PageId{page}, "old");
+  REQUIRE(on_disk.pool->write_back_before(kEverything).has_value());
+  on_disk.start();
+  for (std::uint32_t page = 0; page < kLeastFrames - 1; ++page) on_disk.change(PageId{page}, "new");
+  REQUIRE(on_disk.log->flush(on_disk.append()).has_value());
+  on_disk.files.break_with({FaultKind::kWrite, 0, true, ErrorCode::kNoSpace, {}});
+  for (std::uint32_t page = kLeastFrames; page < kPages; ++page) {
+    const auto ref = on_disk.pool->fetch(PageId{page});
+    REQUIRE(ref.has_value());
+    CHECK(ref.value().page().value(0) == "old");
+  }
+  // With the last clean page pinned there is no frame left.
+  {
+    const auto pinned = on_disk.pool->fetch(PageId{kPages - 1});
+    REQUIRE(pinned.has_value());
+    CHECK(on_disk.pool->fetch(PageId{kPages - 2}).error().code() == ErrorCode::kNoSpace);
+  }
+  on_disk.files.mend();
+  REQUIRE(on_disk.pool->write_back_before(kEverything).has_value());
+  on_disk.start();
+  for (std::uint32_t page = 0; page < kPages; ++page) {
+    CHECK(on_disk.pool->fetch(PageId{page}).value().page().value(0) == (page < kLeastFrames - 1 ? "new" : "old"));
+  }
+}
+
+TEST_CASE("a failed sync of the data file stops the log") {
+  PoolOnDisk on_disk;
+  on_disk.change(PageId{0}, "new");
+  REQUIRE(on_disk.pool->write_back_before(kEverything).has_value());
+  on_disk.files.break_with({FaultKind::kSync, 0, false, ErrorCode::kIo, {}});
+  CHECK(on_disk.pool->sync().error().code() == ErrorCode::kStopped);
+  CHECK(on_disk.log->failure());
 }
 
 TEST_CASE("a damaged page is named with its file, its number and what is wrong, as often as it is asked for") {

@@ -78,7 +78,7 @@ TEST_CASE("a control record has these bytes") {
   std::array<byte, 64> slot{};
   REQUIRE(read_full(*file, 4096, slot).value() == slot.size());  // the record of an odd sequence number is in the second slot
   CHECK(as_text(std::span(slot).first(8)) == "LPContrl");
-  CHECK(load<std::uint32_t>(&slot[8]) == 1);                    // format version
+  CHECK(load<std::uint32_t>(&slot[8]) == 2);                    // format version
   CHECK(load<std::uint32_t>(&slot[12]) == kLeastSegmentBytes);  // segment bytes
   CHECK(load<std::uint64_t>(&slot[16]) == 3);                   // sequence
   CHECK(load<std::uint64_t>(&slot[24]) == 0x1122334455667788);  // database id
@@ -89,6 +89,38 @@ TEST_CASE("a control record has these bytes") {
   CHECK(load<std::uint32_t>(&slot[60]) == crc32c(~0U, std::span<const byte>(slot).first(60)));
   REQUIRE(read_full(*file, 0, slot).value() == slot.size());
   CHECK(load<std::uint64_t>(&slot[16]) == 2);
+}
+
+TEST_CASE("a database of another format version is not damaged, but not for this engine") {
+  SimDisk disk;
+  SimFileSystem files(disk);
+  const Defects defects;
+  REQUIRE(files.make_directory("db").has_value());
+  Control control(files, "db", defects);
+  control.prepare(first_record());
+  REQUIRE(control.create().has_value());
+  auto file = std::move(files.open("db/control", OpenMode::kReadWrite)).value();
+  std::array<byte, kControlRecordBytes> slot{};
+  REQUIRE(read_full(*file, 0, slot).value() == slot.size());
+  const auto write_version = [&](std::uint32_t version, std::uint64_t offset) {
+    store(&slot[8], version);
+    store(&slot[60], crc32c(~0U, std::span<const byte>(slot).first(60)));
+    REQUIRE(write_full(*file, offset, slot).has_value());
+  };
+  for (const std::uint32_t version : {1U, 3U}) {
+    write_version(version, 0);
+    const auto read = control.read();
+    REQUIRE(read.has_error());
+    CHECK(read.error().code() == ErrorCode::kUnsupported);
+    CHECK(read.error().message() ==
+          "unsupported: db/control: a database of format version " + std::to_string(version) + "; this engine reads version 2");
+    // Not a version, but damage.
+    REQUIRE(write_full(*file, 8, std::array<byte, 1>{byte{9}}).has_value());
+    CHECK(control.read().error().code() == ErrorCode::kCorrupt);
+  }
+  write_version(1, 0);
+  write_version(kFormatVersion, kControlSlotBytes);
+  CHECK(control.read().value());
 }
 
 TEST_CASE("a power cut while the control file is made leaves the whole of it or none") {

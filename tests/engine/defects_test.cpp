@@ -155,7 +155,7 @@ TEST_CASE("log-sync-retried: a failed sync is forgotten") {
     const Lsn place = buggy.append("row");
     buggy.files.faults.once(FaultyCall::kSync, "log-", ErrorCode::kIo);
     CHECK(buggy.log->flush(place).has_value() == on);
-    CHECK(buggy.log->stopped() != on);
+    CHECK(buggy.log->failure().has_value() != on);
   }
 }
 
@@ -164,10 +164,10 @@ TEST_CASE("full-disk-skipped: the log goes on behind half a record, and ends the
     BuggyLog buggy(&Defects::full_disk_skipped, on);
     const Lsn half = buggy.append(std::string(900, 'h'));
     buggy.files.faults.once(FaultyCall::kWrite, "log-", ErrorCode::kNoSpace);
-    CHECK(buggy.log->flush(half).has_value() == on);
-    if (!on) continue;
+    REQUIRE(buggy.log->flush(half).has_error());
+    // There is space again.
     REQUIRE(buggy.log->flush(buggy.append("acknowledged")).has_value());
-    CHECK(buggy.records(buggy.files, half).empty());
+    CHECK(buggy.records(buggy.files, half).size() == (on ? 0 : 2));
   }
 }
 
@@ -320,10 +320,9 @@ TEST_CASE("page-checksum-unchecked: a byte that rotted is read as if it were rig
 }
 
 TEST_CASE("what random power failures do not show is in these lists, and shown above") {
-  // Stale bytes in just the right place, or a transaction longer than a segment and two checkpoints: random search meets
-  // them in more than 20,000 crash states.
-  std::set<std::string_view> coincidences{"checksum-without-place", "epoch-unchecked", "epoch-not-bumped", "torn-tail-kept",
-                                          "recycle-before-undo"};
+  // Stale bytes in just the right place, or a transaction longer than a segment and two checkpoints: random search may
+  // take more than 20,000 crash states to meet them.
+  std::set<std::string_view> coincidences{"epoch-unchecked", "epoch-not-bumped", "torn-tail-kept", "recycle-before-undo"};
   // Nothing fails and nothing rots under `powercut run`.
   std::set<std::string_view> faults{"log-sync-retried",   "data-sync-retried",      "full-disk-skipped",
                                     "page-written-short", "read-error-ends-log",    "page-write-error-ignored",

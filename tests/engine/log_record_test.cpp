@@ -114,6 +114,30 @@ TEST_CASE("a checkpoint's tables read as they were written") {
   });
 }
 
+TEST_CASE("a row change is refused by a page that is not the one that it was made on") {
+  std::array<byte, kPageBytes> bytes{};
+  Page page(bytes.data());
+  page.format(PageId{2}, PageType::kLeaf);
+  page.insert(0, "b", "row");
+  page.insert(1, "d", "row");
+  const auto code = [&](RowAction action, std::uint16_t slot, std::string_view key) {
+    const auto done = check_row_change({action, PageId{2}, PageId{2}, slot, key, "row", "new"}, page);
+    return done.has_value() ? "" : to_string(done.error().code());
+  };
+  CHECK(code(RowAction::kInsert, 0, "a").empty());
+  CHECK(code(RowAction::kInsert, 1, "c").empty());
+  CHECK(code(RowAction::kInsert, 2, "e").empty());
+  CHECK(code(RowAction::kInsert, 0, "c") == "corrupt");
+  CHECK(code(RowAction::kInsert, 1, "a") == "corrupt");
+  CHECK(code(RowAction::kInsert, 1, "b") == "corrupt");
+  CHECK(code(RowAction::kInsert, 3, "f") == "corrupt");
+  CHECK(code(RowAction::kUpdate, 1, "d").empty());
+  CHECK(code(RowAction::kUpdate, 1, "b") == "corrupt");
+  CHECK(code(RowAction::kDelete, 0, "b").empty());
+  CHECK(code(RowAction::kDelete, 0, "d") == "corrupt");
+  CHECK(code(RowAction::kDelete, 2, "e") == "corrupt");
+}
+
 TEST_CASE("arbitrary bytes are decoded without harm") {
   property(
       "arbitrary records",

@@ -270,7 +270,7 @@ TEST_CASE("a leftover file with the name of the next segment is not taken for it
 TEST_CASE("a record that no segment can hold is refused, and the log goes on") {
   OnDisk on_disk;
   CHECK(on_disk.writer.append(std::string(kSegment, 'x')).error().code() == ErrorCode::kInvalidArgument);
-  CHECK_FALSE(on_disk.writer.log->stopped());
+  CHECK_FALSE(on_disk.writer.log->failure());
   const Lsn largest = on_disk.writer.append(std::string(kSegment - kSegmentHeaderBytes - kRowOverhead, 'x')).value();
   REQUIRE(on_disk.writer.log->flush(largest).has_value());
   CHECK(on_disk.rows().size() == 1);
@@ -299,7 +299,7 @@ TEST_CASE("a failed sync stops the log for ever, and it says why") {
     CHECK(log.append("row").error().code() == ErrorCode::kStopped);
   }
   files.failing = false;
-  CHECK(log.log->stopped());
+  CHECK(log.log->failure());
   CHECK(log.log->flush(log.log->end()).error().code() == ErrorCode::kStopped);
   const auto refused = log.append("row");
   CHECK(refused.error().code() == ErrorCode::kStopped);

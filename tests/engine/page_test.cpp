@@ -57,6 +57,23 @@ TEST_CASE("a page with any bit flipped does not pass its checksum") {
   });
 }
 
+TEST_CASE("a page whose keys do not ascend, or whose cell is longer than any may be, is not well formed") {
+  std::array<byte, kPageBytes> bytes{};
+  Page page(bytes.data());
+  page.format(PageId{3}, PageType::kLeaf);
+  page.insert(0, "b", "value");
+  CHECK(page.well_formed());
+  page.insert(1, "a", "value");
+  CHECK_FALSE(page.well_formed());
+  page.erase(1);
+  page.insert(1, "b", "value");
+  CHECK_FALSE(page.well_formed());
+  page.erase(1);
+  CHECK(page.well_formed());
+  page.insert(1, "c", std::string(kMostCellBytes, 'x'));
+  CHECK_FALSE(page.well_formed());
+}
+
 TEST_CASE("arbitrary bytes are never taken for a page that is not one") {
   property(
       "arbitrary pages",
@@ -65,7 +82,7 @@ TEST_CASE("arbitrary bytes are never taken for a page that is not one") {
         std::array<byte, kPageBytes> bytes{};
         Page page(bytes.data());
         page.format(PageId{1}, PageType::kLeaf);
-        for (int cell = 0; cell < 20; ++cell) page.insert(page.count(), "key" + std::to_string(cell), "value");
+        for (int cell = 10; cell < 30; ++cell) page.insert(page.count(), "key" + std::to_string(cell), "value");
         // A few wild bytes, mostly where the structure is.
         for (int change = 0; change < 3; ++change)
           bytes[random.below(random.below(2) == 0 ? 80 : 4096)] = static_cast<byte>(random.below(256));

@@ -32,7 +32,7 @@ Outcomes lazily(Checker& checker, const CrashMoment& moment) {
   faultfs::ExhaustiveChoices choices;
   choices.start(faultfs::ExhaustiveChoices::Base::kFirst);
   while (choices.next()) {
-    outcomes.distinct.insert(outcome(checker, checker.check(moment, choices, 0)));
+    outcomes.distinct.insert(outcome(checker, checker.check(moment, choices)));
     ++outcomes.recoveries;
   }
   return outcomes;
@@ -54,7 +54,7 @@ Outcomes by_brute_force(Checker& checker, const CrashMoment& moment) {
       if (change.kind == faultfs::ChainKind::kAtom) static_cast<void>(settled.read(change.inode, change.index * atom.size(), atom));
     });
     const CrashMoment after{moment.point, moment.step, moment.where, settled, moment.model, moment.interrupted, moment.set_up};
-    outcomes.distinct.insert(outcome(checker, checker.check(after, nothing_to_ask, 0)));
+    outcomes.distinct.insert(outcome(checker, checker.check(after, nothing_to_ask)));
     ++outcomes.recoveries;
   }
   CHECK(nothing_to_ask.picks().empty());
@@ -90,7 +90,9 @@ TEST_CASE("asking only what recovery reads gives the same outcomes as trying eve
       const std::string_view model = seed % 4 == 0 ? "ext4-ordered" : "posix";
       const Case explored = case_of(*kind, workloads()[seed % 3]->name(), seed, 6, model, defects);
       const auto engine = std::move(kind->make(explored.setting.options, defects)).value();
-      Checker checker(*engine, *explored.setting.workload);
+      Setting setting = explored.setting;
+      setting.nested = 0;
+      Checker checker(*engine, setting);
       Timeline timeline;
       faultfs::RecordedChoices nothing({});
       faultfs::SimDisk counting;
@@ -110,7 +112,7 @@ TEST_CASE("asking only what recovery reads gives the same outcomes as trying eve
         for (const std::string& text : lazy.distinct) violations += text.find(": ") != std::string::npos ? 1 : 0;
         return true;
       };
-      static_cast<void>(timeline.run(*engine, *explored.setting.workload, explored.setting.model, explored.steps, compare));
+      static_cast<void>(timeline.run(*engine, explored.setting, explored.steps, compare));
     }
     INFO(defect);
     CHECK((violations > 0) == !defect.empty());

@@ -233,7 +233,12 @@ int run() {
   std::uint64_t cycles = 0;
   bool failed = false;
 
-  properties::Checker checker(*engine, workload);
+  properties::Setting setting;
+  setting.kind = kind.get();
+  setting.model = faultfs::preset("posix").value();
+  setting.workload = &workload;
+  setting.nested = 0;
+  properties::Checker checker(*engine, setting);
   faultfs::RandomChoices choices(0);
   std::size_t last_step = 0;
   properties::Timeline timeline;
@@ -246,7 +251,7 @@ int run() {
       ours[static_cast<std::size_t>(round)] += seconds([&] {
         for (int cycle = 0; cycle < kCyclesPerRound; ++cycle) {
           choices.reset(static_cast<std::uint64_t>(cycle));
-          failed = failed || checker.check(moment, choices, 0).has_value();
+          failed = failed || checker.check(moment, choices).has_value();
         }
       });
       bare[static_cast<std::size_t>(round)] += seconds([&] {
@@ -256,7 +261,7 @@ int run() {
     cycles += kCyclesPerRound;
     return true;
   };
-  const auto violation = timeline.run(*engine, workload, faultfs::preset("posix").value(), steps, at_moment);
+  const auto violation = timeline.run(*engine, setting, steps, at_moment);
   if (failed || violation || cycles == 0) {
     fmt::print(stderr, "bench_cycles: a check failed: the figures would mean nothing\n");
     return 3;
