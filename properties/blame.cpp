@@ -369,12 +369,13 @@ class Telling {
     }
     blame_.minimal = search_.minimal;
     blame_.kind = kind();
-    if (history_.numbered) {
+    // Where there is a fault and nothing was lost, that is to blame, and not what came too early.
+    if (history_.numbered && !(failing_.setting.fault && blame_.lost.empty())) {
       tell_kind();
-      add_context();
     } else {
       tell_without_numbers();
     }
+    if (history_.numbered) add_context();
     if (blame_.kind != Blame::Kind::kRecovery && history_.why.size() > 1) {
       blame_.sentence += " Then the power failed again, " + history_.why.back() + ".";
     }
