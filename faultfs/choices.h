@@ -14,12 +14,17 @@
 
 namespace powercut::faultfs {
 
-// Says what a pick decides, without costing anything unless somebody prints it: a word and up to two numbers.
+// Says what a pick decides, without costing anything unless somebody looks: a word and up to two numbers.
 struct ChoiceLabel {
   std::string_view what;
   std::uint64_t first = 0;
   std::uint64_t second = 0;
   bool fair = false;  // every option is as likely as every other, whatever the list leans to
+
+  // Of a question about what survived a crash ("atom", "size" or "name" of inode `first`; atom number `second`).
+  std::string_view name = {};  // of the name
+  std::uint32_t crash = 0;     // 1 for the first crash of a disk, 2 for that of a disk booted after it, …; 0: another question
+  std::uint32_t oldest = 0;    // the option that loses most; those after it are garbage
 };
 
 class Choices {

@@ -46,6 +46,7 @@ struct Resolution {
   std::uint64_t value = 0;     // kSize: bytes; kName: the inode, 0 for none
   std::uint32_t options = 0;   // how many values were possible
   std::uint32_t level = 0;     // whose write survived: 0 the disk that crashed, 1 the one that it was booted from, …
+  std::uint32_t crash = 0;     // 1 for the first crash of a disk, 2 for that of a disk booted after it, …
 };
 
 // A write that a crash now may undo, for explanation.

@@ -201,8 +201,10 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
   collect(chain, candidates_);
   group(chain.kind);
   static constexpr std::string_view kQuestion[] = {"atom", "size", "name"};
-  const auto picked = choices_->pick(static_cast<std::uint32_t>(groups_.size()),
-                                     {kQuestion[static_cast<std::size_t>(chain.kind)], chain.inode, chain.index});
+  const auto options = static_cast<std::uint32_t>(groups_.size());
+  const auto oldest = options - static_cast<std::uint32_t>(garbage_.size()) - 1;  // no garbage is like anything else
+  const auto picked = choices_->pick(
+      options, {kQuestion[static_cast<std::size_t>(chain.kind)], chain.inode, chain.index, false, chain.name, depth_, oldest});
   const CandidateGroup chosen = groups_[picked];
   const Candidate survivor = candidates_[chosen.first];
   for (std::uint32_t at = 0; at < survivor.lost; ++at) {
@@ -247,6 +249,7 @@ std::uint64_t SimDisk::resolve(const ChainId& chain) {
     told.value = chain.kind == ChainKind::kAtom ? 0 : value;
     told.options = static_cast<std::uint32_t>(groups_.size());
     told.level = survivor.level;
+    told.crash = depth_;
     observer_(told);
   }
   return value;

@@ -3,9 +3,8 @@
 #include "faultfs/hash.h"
 
 namespace powercut::faultfs {
-namespace {
 
-std::string_view verb(OperationKind kind) {
+std::string_view to_string(OperationKind kind) {
   switch (kind) {
     case OperationKind::kOpen:
       return "open";
@@ -35,11 +34,9 @@ std::string_view verb(OperationKind kind) {
   return "?";
 }
 
-}  // namespace
-
 std::string describe(const Operation& operation) {
   std::string text = operation.number == 0 ? std::string() : "#" + std::to_string(operation.number) + " ";
-  text += verb(operation.kind);
+  text += to_string(operation.kind);
   text += " " + (operation.path.empty() ? std::string("/") : operation.path);
   switch (operation.kind) {
     case OperationKind::kRead:

@@ -37,7 +37,13 @@ struct Operation {
   std::uint64_t length = 0;   // bytes; of a resize: the new size
   std::uint64_t content = 0;  // hash64 of the bytes written or read
   std::optional<ErrorCode> error;
+  // The return addresses of the calls that led to it, innermost first, if the sink wants them. No part of the trace: two
+  // builds of one program have different ones.
+  std::vector<const void*> calls;
 };
+
+// "write", "sync directory", ….
+std::string_view to_string(OperationKind kind);
 
 // "#12 write db/data [4096, 8192)".
 std::string describe(const Operation& operation);
@@ -46,9 +52,11 @@ class TraceSink {
  public:
   virtual ~TraceSink() = default;
   virtual void on_operation(const Operation& operation) = 0;
+  // Whether operations come with the calls that led to them, which takes a few microseconds each.
+  virtual bool wants_calls() const { return false; }
 };
 
-// Combines every field of every operation, in order, into one number that is the same on every machine.
+// Combines every field of every operation but its calls, in order, into one number that is the same on every machine.
 class TraceHash final : public TraceSink {
  public:
   void on_operation(const Operation& operation) override;

@@ -2,6 +2,10 @@
 
 #include "faultfs/hash.h"
 
+#include <execinfo.h>
+
+#include <array>
+
 namespace powercut::faultfs {
 
 class TracingFile final : public File {
@@ -64,6 +68,11 @@ class TracingFile final : public File {
 
 void TracingFileSystem::tell(Operation operation, bool counts) {
   if (counts) operation.number = ++numbered_;
+  if (sink_.wants_calls()) {
+    std::array<void*, 32> calls{};
+    const int count = backtrace(calls.data(), static_cast<int>(calls.size()));
+    operation.calls.assign(calls.begin(), calls.begin() + count);
+  }
   sink_.on_operation(operation);
 }
 

@@ -181,6 +181,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   if (visits_recovery) {
     return visit({NextCrash::Where::kAfterRecovery, 0, then, disk, {promised.model, promised.interrupted, promised.set_up, found}});
   }
+  if (observer != nullptr && then != Then::kNothing) observer->on_work();
   if (then != Then::kNothing) return go_on(depth, *database, *session, promised, found, then, visit);
   return std::nullopt;
 }

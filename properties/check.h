@@ -34,6 +34,8 @@ class CheckObserver {
   virtual void on_boot(std::size_t depth, std::string_view why) = 0;
   virtual void on_resolution(const faultfs::SimDisk& disk, const faultfs::Resolution& resolution) = 0;
   virtual void on_recovery(std::string_view phase, std::string_view line) = 0;
+  // Recovery is over and was found right; the user goes on.
+  virtual void on_work() {}
   // The check is over; the disk of its last recovery is as that left it.
   virtual void on_checked(faultfs::SimDisk& last_disk) = 0;
   virtual faultfs::TraceSink& trace() = 0;

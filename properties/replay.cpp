@@ -4,6 +4,7 @@
 #include "faultfs/sim_file_system.h"
 #include "faultfs/trace.h"
 #include "properties/search.h"
+#include "properties/source_lines.h"
 
 #include <algorithm>
 
@@ -114,6 +115,7 @@ class Witness final : public CheckObserver {
   struct Sink final : faultfs::TraceSink {
     Sink(Witness& witness, bool recovers) : owner(witness), of_recovery(recovers) {}
     void on_operation(const Operation& operation) override { owner.on_operation(operation, of_recovery); }
+    bool wants_calls() const override { return owner.narrate_; }
     Witness& owner;
     bool of_recovery;
   };
@@ -124,7 +126,8 @@ class Witness final : public CheckObserver {
     if (!narrate_) return;
     if (of_recovery) flush_fates();
     if (operation.number == 0 && !operation.error) return;
-    (of_recovery ? narrative_.recovery : narrative_.history).push_back("    " + describe(operation));
+    (of_recovery ? narrative_.recovery : narrative_.history)
+        .push_back("    " + describe(operation) + "  " + source_lines_.text(operation.calls));
   }
 
   // Atoms next to each other with the same fate make one line.
@@ -160,6 +163,7 @@ class Witness final : public CheckObserver {
   Sink timeline_sink_{*this, false};
   Sink recovery_sink_{*this, true};
   faultfs::TraceHash hash_;
+  SourceLines source_lines_;
   Narrative narrative_;
   std::optional<Fate> run_;
 };

@@ -1,5 +1,6 @@
 #include "finding.h"
 
+#include "properties/blame.h"
 #include "properties/case_file.h"
 #include "properties/workers.h"
 
@@ -28,7 +29,9 @@ Result<Finding> investigate(const Invocation& invocation, Finding finding, const
   const auto text = properties::in_child(
       [&] {
         const auto made = simplest();
-        return made ? properties::to_json(*made) : std::string();
+        if (!made) return std::string();
+        const auto blamed = properties::blame(*made);
+        return (blamed.has_value() ? blamed.value().sentence : std::string()) + "\n" + properties::to_json(*made);
       },
       invocation.interrupted);
   if (text.has_error() || text.value().empty()) {
@@ -39,7 +42,9 @@ Result<Finding> investigate(const Invocation& invocation, Finding finding, const
                          {}};
     return finding;
   }
-  POWERCUT_TRY(const Case found, properties::case_from_json(text.value(), invocation.engines));
+  const std::size_t line = text.value().find('\n');
+  POWERCUT_TRY(const Case found, properties::case_from_json(text.value().substr(line + 1), invocation.engines));
+  finding.blame = text.value().substr(0, line);
   finding.violation = found.failure.violation;
   for (const auto& step : found.steps) finding.steps.push_back(describe(*found.setting.workload, step));
   finding.crash = found.failure.crash_point == properties::kNoCrash
@@ -63,6 +68,7 @@ void print_finding(const Finding& finding) {
   fmt::print("\nVIOLATION {}: {}\n", to_string(finding.violation.oracle), finding.violation.summary);
   fmt::print("  promised: {}\n", describe(finding.violation.oracle));
   for (const auto& line : finding.violation.differences) fmt::print("  {}\n", line);
+  if (!finding.blame.empty()) fmt::print("  why: {}\n", finding.blame);
   if (!finding.steps.empty()) {
     fmt::print("\nseed {}, made as simple as it gets: {} {}, then {}\n", finding.seed, finding.steps.size(),
                finding.steps.size() == 1 ? "step" : "steps", finding.crash);
@@ -78,6 +84,7 @@ nlohmann::ordered_json to_json(const Finding& finding) {
   return {{"oracle", to_string(finding.violation.oracle)},
           {"summary", finding.violation.summary},
           {"differences", finding.violation.differences},
+          {"blame", finding.blame},
           {"seed", finding.seed},
           {"steps", finding.steps},
           {"crash", finding.crash},

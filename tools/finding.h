@@ -18,6 +18,7 @@ struct Finding {
   std::uint64_t seed = 0;
   std::vector<std::string> steps;  // empty if the failure could not be made simple
   std::string crash;
+  std::string blame;  // a sentence; empty if the failure could not be made simple
   std::string case_file;
   std::string trace_hash;
   std::string replay;  // the command

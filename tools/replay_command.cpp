@@ -1,6 +1,7 @@
 // powercut replay: one failure again, told from the first operation to what recovery left.
 #include "campaign_options.h"
 #include "command.h"
+#include "properties/blame.h"
 #include "properties/case_file.h"
 #include "properties/replay.h"
 #include "properties/workers.h"
@@ -13,10 +14,80 @@ namespace {
 
 namespace po = boost::program_options;
 using Json = nlohmann::ordered_json;
+using properties::Blame;
+using properties::BlamedChange;
 using properties::Case;
 using properties::Replayed;
 
-std::string text_of(const Case& failing, const Replayed& replayed) {
+constexpr std::size_t kColumns = 118;
+constexpr std::size_t kMostDifferences = 4;
+
+// The sentence in lines that fit a screen.
+std::string wrapped(std::string_view text, std::string_view indent) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t length = text.size();
+    if (length > kColumns) {
+      length = text.rfind(' ', kColumns);
+      if (length == std::string_view::npos) length = std::min(text.find(' '), text.size());
+    }
+    out.append(indent).append(text.substr(0, length)).append("\n");
+    text.remove_prefix(std::min(text.size(), length + 1));
+  }
+  return out;
+}
+
+// What a reader needs first, in less than a screen.
+std::string why(const Replayed& replayed, const Blame& blame) {
+  std::string out = "\nWHY\n" + wrapped(blame.sentence, "  ");
+  if (replayed.violation) {
+    out += fmt::format("  VIOLATION {}: {}\n", to_string(replayed.violation->oracle), replayed.violation->summary);
+    std::size_t told = 0;
+    for (const auto& line : replayed.violation->differences) {
+      if (told++ == kMostDifferences) {
+        out += fmt::format("    … and {} more\n", replayed.violation->differences.size() - kMostDifferences);
+        break;
+      }
+      out += "    " + line + "\n";
+    }
+  }
+  if (!blame.context.empty())
+    out += blame.lost.empty() && blame.kept.empty() ? "  what came last:\n" : "  the operations around it:\n";
+  for (const auto& line : blame.context) out += "    " + line + "\n";
+  return out;
+}
+
+Json json_of(const BlamedChange& change) {
+  static constexpr std::string_view kKinds[] = {"bytes", "size", "name"};
+  Json ranges = Json::array();
+  for (const auto& [from, to] : change.ranges) ranges.push_back({from, to});
+  return {{"kind", kKinds[static_cast<std::size_t>(change.kind)]},
+          {"recovery", change.recovery},
+          {"operation", change.operation},
+          {"path", change.path},
+          {"name", change.name},
+          {"ranges", std::move(ranges)},
+          {"garbage", change.garbage},
+          {"what", change.what},
+          {"source", change.source}};
+}
+
+Json json_of(const Blame& blame) {
+  Json json;
+  json["kind"] = to_string(blame.kind);
+  json["sentence"] = blame.sentence;
+  json["missing"] = blame.missing;
+  json["lost"] = Json::array();
+  for (const auto& change : blame.lost) json["lost"].push_back(json_of(change));
+  json["kept"] = Json::array();
+  for (const auto& change : blame.kept) json["kept"].push_back(json_of(change));
+  json["context"] = blame.context;
+  json["minimal"] = blame.minimal;
+  json["recoveries"] = blame.recoveries;
+  return json;
+}
+
+std::string text_of(const Case& failing, const Replayed& replayed, const std::optional<Blame>& blame) {
   std::string out;
   const auto section = [&](std::string_view title, const std::vector<std::string>& lines) {
     out += fmt::format("\n{}\n", title);
@@ -28,6 +99,7 @@ std::string text_of(const Case& failing, const Replayed& replayed) {
   for (const auto& defect : failing.setting.defects) defects += (defects.empty() ? ", with the defect " : ", ") + defect;
   out += fmt::format("{}{}{} · {} · model {}, atom {} · seed {}\n", failing.setting.kind->name(), options, defects,
                      failing.setting.workload->name(), failing.setting.model.name, atom_text(failing.setting.model), failing.seed);
+  if (blame) out += why(replayed, *blame);
   section("HISTORY: the steps, and the numbered operations that each made on the files", replayed.narrative.history);
   if (failing.failure.crash_point != properties::kNoCrash) {
     section("PENDING when the power failed: what was written since the last sync", replayed.narrative.pending);
@@ -49,10 +121,12 @@ std::string text_of(const Case& failing, const Replayed& replayed) {
   return out;
 }
 
-std::string json_of(const Case& failing, const Replayed& replayed) {
+std::string json_of(const Case& failing, const Replayed& replayed, const std::optional<Blame>& blame) {
   Json document;
   document["command"] = "replay";
   document["case"] = Json::parse(to_json(failing));
+  document["blame"] = nullptr;
+  if (blame) document["blame"] = json_of(*blame);
   document["history"] = replayed.narrative.history;
   document["pending"] = replayed.narrative.pending;
   document["recovery"] = replayed.narrative.recovery;
@@ -98,8 +172,14 @@ std::string replay_to_text(const Invocation& invocation, const po::variables_map
   const Case& failing = *found.value();
   const auto replayed = properties::replay(failing, true);
   if (replayed.has_error()) return failed(replayed.error());
+  std::optional<Blame> blame;
+  if (replayed.value().violation) {
+    auto blamed = properties::blame(failing);
+    if (blamed.has_error()) return failed(blamed.error());
+    blame = std::move(blamed).value();
+  }
   return std::to_string(replayed.value().violation ? kViolationFound : kNothingFound) +
-         (json ? json_of(failing, replayed.value()) : text_of(failing, replayed.value()));
+         (json ? json_of(failing, replayed.value(), blame) : text_of(failing, replayed.value(), blame));
 }
 
 }  // namespace

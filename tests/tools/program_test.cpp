@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <unistd.h>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -58,16 +59,46 @@ TEST_CASE("run finds a planted bug, stores it, and its last line replays it") {
   CHECK(run.status == 1);
   CHECK(run.error.empty());  // no progress line in a pipe
   CHECK(run.out.find("VIOLATION durable: acknowledged transactions are missing") != std::string::npos);
+  CHECK(run.out.find("\n  why: ") != std::string::npos);
   const std::string command = last_line(run.out);
   const std::string program_name = POWERCUT_PROGRAM " ";
   REQUIRE(command.rfind(program_name, 0) == 0);
   const Ended replay = program.run(command.substr(program_name.size()));
   CHECK(replay.status == 1);
   for (const std::string_view text :
-       {"HISTORY", "PENDING", "RECOVERY", "LOG as recovery left it", "VIOLATION durable", "the same as recorded"}) {
+       {"WHY", "HISTORY", "PENDING", "RECOVERY", "LOG as recovery left it", "VIOLATION durable", "the same as recorded"}) {
     INFO(text);
     CHECK(replay.out.find(text) != std::string::npos);
   }
+}
+
+TEST_CASE("a replay says why first, in less than a screen, and gives every operation its source line") {
+  const Program program;
+  const Ended run = program.run("explore --format json --defect control-unsynced-rename --seeds 3 --steps 4");
+  REQUIRE(run.status == 1);
+  const auto found = nlohmann::json::parse(run.out)["violation"];
+  const auto file = found["case_file"].get<std::string>();
+  const Ended told = program.run("replay " + file);
+  const auto why = told.out.find("\nWHY\n");
+  const auto history = told.out.find("\nHISTORY");
+  REQUIRE(why != std::string::npos);
+  REQUIRE(history != std::string::npos);
+  CHECK(why < history);
+  CHECK(std::count(told.out.begin() + static_cast<std::ptrdiff_t>(why), told.out.begin() + static_cast<std::ptrdiff_t>(history),
+                   '\n') <= 20);
+  CHECK(told.out.find("#1 make directory db  recovery/ledger_engine.cpp:") != std::string::npos);
+
+  const auto blame = nlohmann::json::parse(program.run("replay --format json " + file).out)["blame"];
+  CHECK(blame["kind"] == "order");
+  CHECK(blame["sentence"] == found["blame"]);
+  CHECK(blame["missing"].get<std::string>().find("no sync of db/control.tmp came between") == 0);
+  CHECK(blame["minimal"] == true);
+  REQUIRE(blame["lost"].size() == 1);
+  CHECK(blame["lost"][0]["path"] == "db/control.tmp");
+  CHECK(blame["lost"][0]["source"].get<std::string>().find("engine/ledger/control.cpp:") == 0);
+  REQUIRE(blame["kept"].size() == 1);
+  CHECK(blame["kept"][0]["kind"] == "name");
+  CHECK(blame["kept"][0]["name"] == "control");
 }
 
 TEST_CASE("a seed and a case file replay to the same trace hash, whatever number of jobs found it") {
