@@ -27,6 +27,7 @@ using properties::ExplorationReport;
 using Ended = ExplorationReport::Ended;
 
 constexpr std::uint32_t kLongOf16 = 4;
+constexpr std::uint64_t kMostFurther = 1'000;  // unless the user sets what a crash point may take
 
 std::string counted(std::uint64_t count, std::string_view what) {
   const std::string_view ending = count == 1 ? "" : what.ends_with("s") || what.ends_with("sh") ? "es" : "s";
@@ -114,7 +115,11 @@ class ExploreCommand {
       return Error(ErrorCode::kInvalidArgument, fmt::format("--jobs {}: must be from 1 to {}", plan_.jobs, properties::kMostJobs));
     }
     POWERCUT_TRY(plan_.limits.most_at_point, number("point", 1'000'000'000));
-    POWERCUT_TRY(plan_.limits.most_further, number("further", 1'000'000'000));
+    if (values_.count("further") > 0) {
+      POWERCUT_TRY(plan_.limits.most_further, number("further", 1'000'000'000));
+    } else if (values_["point"].defaulted()) {
+      plan_.limits.most_further = kMostFurther;
+    }
     if (values_.count("max-recoveries") > 0) {
       POWERCUT_TRY(plan_.most_recoveries, number("max-recoveries", std::numeric_limits<std::uint64_t>::max()));
     }
@@ -327,8 +332,8 @@ int explore_command(const Invocation& invocation) {
   options.add_options()("max-recoveries", po::value<std::uint64_t>()->value_name("N"), "stop cleanly after so many");
   options.add_options()("point", po::value<std::uint64_t>()->value_name("N")->default_value(20'000),
                         "recoveries that a crash point may take; where it needs more, few losses and a sample are visited");
-  options.add_options()("further", po::value<std::uint64_t>()->value_name("N")->default_value(1'000),
-                        "of these, what all further crashes may take");
+  options.add_options()("further", po::value<std::uint64_t>()->value_name("N"),
+                        "of these, what all further crashes may take (default: 1000; all, where --point is given)");
   options.add_options()("output", po::value<std::string>()->default_value("."), "directory for the case file of a failure");
   options.add(setting_options());
   po::options_description hidden;
