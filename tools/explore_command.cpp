@@ -1,6 +1,7 @@
 // powercut explore: every crash state of a case, crash point by crash point, and a statement of what was covered.
 #include "campaign_options.h"
 #include "command.h"
+#include "explore_defaults.h"
 #include "finding.h"
 #include "properties/campaign.h"
 #include "properties/case_file.h"
@@ -25,9 +26,6 @@ using properties::ExplorationPlan;
 using properties::ExplorationProgress;
 using properties::ExplorationReport;
 using Ended = ExplorationReport::Ended;
-
-constexpr std::uint32_t kLongOf16 = 4;
-constexpr std::uint64_t kMostFurther = 1'000;  // unless the user sets what a crash point may take
 
 std::string counted(std::uint64_t count, std::string_view what) {
   const std::string_view ending = count == 1 ? "" : what.ends_with("s") || what.ends_with("sh") ? "es" : "s";
@@ -118,7 +116,7 @@ class ExploreCommand {
     if (values_.count("further") > 0) {
       POWERCUT_TRY(plan_.limits.most_further, number("further", 1'000'000'000));
     } else if (values_["point"].defaulted()) {
-      plan_.limits.most_further = kMostFurther;
+      plan_.limits.most_further = kExploreFurther;
     }
     if (values_.count("max-recoveries") > 0) {
       POWERCUT_TRY(plan_.most_recoveries, number("max-recoveries", std::numeric_limits<std::uint64_t>::max()));
@@ -136,7 +134,7 @@ class ExploreCommand {
     }
     POWERCUT_TRY(properties::CampaignPlan plan, campaign_plan(invocation_, values_));
     plan.steps.least = plan.steps.most;
-    plan.long_of_16 = kLongOf16;
+    plan.long_of_16 = kExploreLongOf16;
     POWERCUT_TRY(const Campaign campaign, Campaign::make(std::move(plan)));
     const auto first_seed = values_["seed"].as<std::uint64_t>();
     POWERCUT_TRY(const std::uint64_t seeds, number("seeds", 1'000'000));
@@ -323,14 +321,15 @@ class ExploreCommand {
 
 int explore_command(const Invocation& invocation) {
   po::options_description options("how much, and where to");
-  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(120), "how many seeds, each a case of its own");
+  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(kExploreSeeds),
+                        "how many seeds, each a case of its own");
   options.add_options()("seed", po::value<std::uint64_t>()->default_value(1), "the first seed");
-  options.add_options()("steps", po::value<std::uint32_t>()->default_value(40), "steps of a case after its set-up");
+  options.add_options()("steps", po::value<std::uint32_t>()->default_value(kExploreSteps), "steps of a case after its set-up");
   options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
                         "processes that share the crash points; what is found does not depend on it");
   options.add_options()("time", po::value<double>()->value_name("SECONDS"), "stop cleanly after so long");
   options.add_options()("max-recoveries", po::value<std::uint64_t>()->value_name("N"), "stop cleanly after so many");
-  options.add_options()("point", po::value<std::uint64_t>()->value_name("N")->default_value(20'000),
+  options.add_options()("point", po::value<std::uint64_t>()->value_name("N")->default_value(kExploreAtPoint),
                         "recoveries that a crash point may take; where it needs more, few losses and a sample are visited");
   options.add_options()("further", po::value<std::uint64_t>()->value_name("N"),
                         "of these, what all further crashes may take (default: 1000; all, where --point is given)");
