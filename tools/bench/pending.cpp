@@ -139,13 +139,13 @@ class Plot {
     fmt::print(out_, "<path d=\"M{:.1f} {:.1f} L{:.1f} {:.1f}\" stroke=\"#b5482f\" stroke-width=\"2\" stroke-dasharray=\"6 4\"/>\n",
                x(0), y(0), x(top_bits), y(kDecades));
     text(x(top_bits) + 8, kTop + 14, "start", "#b5482f", "listing the states: 2^n");
-    curve(pages_, "#2a6496", "pages that recovery does not read");
-    curve(changes_, "#5b7f2b", "a log that recovery reads");
+    curve(pages_, "#2a6496", "pages that recovery does not read", 24);
+    curve(changes_, "#5b7f2b", "a log that recovery reads", -12);
     fmt::print(out_, "</svg>\n");
   }
 
  private:
-  void curve(const std::vector<Sample>& samples, std::string_view colour, std::string_view what) {
+  void curve(const std::vector<Sample>& samples, std::string_view colour, std::string_view what, double label_offset) {
     std::string path;
     for (const Sample& sample : samples) {
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : " L", x(sample.bits), y_of(sample));
@@ -155,7 +155,7 @@ class Plot {
       fmt::print(out_, "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"/>\n", x(sample.bits), y_of(sample), colour);
     }
     const Sample& last = samples.back();
-    text(x(last.bits), y_of(last) - 12, "end", colour,
+    text(x(last.bits), y_of(last) + label_offset, "end", colour,
          fmt::format("{}: {} recoveries for 2^{:.0f}", what, last.recoveries, last.bits));
   }
   void line(double x1, double y1, double x2, double y2, std::string_view colour) {
