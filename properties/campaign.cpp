@@ -8,6 +8,38 @@
 #include <algorithm>
 
 namespace powercut::properties {
+namespace {
+
+constexpr std::size_t kJoined = 8;  // steps that become one long transaction
+
+// Transactions and checkpoints that follow one another, joined. It ends as the last of them does.
+Steps joined(const Steps& steps) {
+  Steps all;
+  std::size_t in_last = kJoined;  // steps that the last of all is made of
+  for (const Step& step : steps) {
+    const bool joins = step.kind == StepKind::kTransaction || step.kind == StepKind::kCheckpoint;
+    if (!joins) {
+      all.push_back(step);
+      in_last = kJoined;
+      continue;
+    }
+    if (in_last == kJoined) {
+      all.emplace_back();
+      in_last = 0;
+    }
+    ++in_last;
+    Step& last = all.back();
+    if (step.kind == StepKind::kCheckpoint) {
+      last.operations.push_back({OperationKind::kCheckpoint, 0, 0, 0, 0});
+    } else {
+      last.operations.insert(last.operations.end(), step.operations.begin(), step.operations.end());
+      last.commit = step.commit;
+    }
+  }
+  return all;
+}
+
+}  // namespace
 
 Result<Campaign> Campaign::make(CampaignPlan plan) {
   POWERCUT_ASSERT(plan.kind != nullptr && !plan.workloads.empty(), "a campaign has an engine and a workload");
@@ -57,6 +89,7 @@ Case Campaign::case_of(std::uint64_t seed) const {
   made.setting = setting_of(seed);
   made.seed = seed;
   made.steps = steps_of_seed(*made.setting.workload, seed, plan_.steps).value();
+  if (Random(combine(seed, 3)).below(16) < plan_.long_of_16) made.steps = joined(made.steps);
   return made;
 }
 

@@ -27,6 +27,9 @@ struct CampaignPlan {
   StepCount steps;
   std::uint32_t boots_per_point = 2;
   std::uint32_t points_of_16 = 8;
+  // Of 16 seeds, so many have their transactions joined into long ones, and the checkpoints between them made inside: what
+  // a log must keep for undo shows in no short transaction. case_of() only.
+  std::uint32_t long_of_16 = 0;
 };
 
 class Campaign {

@@ -68,7 +68,11 @@ class Explorer::Point {
     const std::uint64_t left = owner_.plan_.most_at_point - std::min(owner_.plan_.most_at_point, used);
     std::uint64_t most = owner_.plan_.most_at_point;
     if (root.depth == 0 && root.then != Then::kNothing) most = std::max(left / 2, kLeast);
-    if (root.depth > 0) most = left == 0 ? 0 : std::max(left / kShare, kLeast);
+    if (root.depth > 0) {
+      const std::uint64_t further = used - std::min(used, report_.states);
+      const std::uint64_t share = std::min(left, owner_.plan_.most_further - std::min(owner_.plan_.most_further, further));
+      most = share == 0 ? 0 : std::max(share / kShare, kLeast);
+    }
     Coverage covered;
     auto found = from(root, Base::kFirst, most, covered.exhaustive, covered.losses);
     if (!found && !covered.exhaustive) {

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,9 +29,11 @@ namespace powercut::properties {
 
 struct ExplorePlan {
   std::uint64_t seed = 0;  // of what is sampled
-  // Recoveries that a crash point may cost, roughly. All of them may go into what survives its crash; each further crash
-  // may take a 16th of what is left then, and a few always.
+  // Recoveries that a crash point may cost, roughly. All of them may go into what survives its crash.
   std::uint64_t most_at_point = 100'000;
+  // Of these, what all further crashes together may cost: each may take a 16th of what is left, and a few as long as
+  // something is left.
+  std::uint64_t most_further = std::numeric_limits<std::uint64_t>::max();
   // Only failures of this oracle count, if it is set.
   std::optional<Oracle> only = std::nullopt;
 };

@@ -1,6 +1,7 @@
 // powercut explore: every crash state of a case, crash point by crash point, and a statement of what was covered.
 #include "campaign_options.h"
 #include "command.h"
+#include "explore_defaults.h"
 #include "finding.h"
 #include "properties/campaign.h"
 #include "properties/case_file.h"
@@ -112,6 +113,11 @@ class ExploreCommand {
       return Error(ErrorCode::kInvalidArgument, fmt::format("--jobs {}: must be from 1 to {}", plan_.jobs, properties::kMostJobs));
     }
     POWERCUT_TRY(plan_.limits.most_at_point, number("point", 1'000'000'000));
+    if (values_.count("further") > 0) {
+      POWERCUT_TRY(plan_.limits.most_further, number("further", 1'000'000'000));
+    } else if (values_["point"].defaulted()) {
+      plan_.limits.most_further = kExploreFurther;
+    }
     if (values_.count("max-recoveries") > 0) {
       POWERCUT_TRY(plan_.most_recoveries, number("max-recoveries", std::numeric_limits<std::uint64_t>::max()));
     }
@@ -128,6 +134,7 @@ class ExploreCommand {
     }
     POWERCUT_TRY(properties::CampaignPlan plan, campaign_plan(invocation_, values_));
     plan.steps.least = plan.steps.most;
+    plan.long_of_16 = kExploreLongOf16;
     POWERCUT_TRY(const Campaign campaign, Campaign::make(std::move(plan)));
     const auto first_seed = values_["seed"].as<std::uint64_t>();
     POWERCUT_TRY(const std::uint64_t seeds, number("seeds", 1'000'000));
@@ -174,7 +181,7 @@ class ExploreCommand {
   std::string explore_command_of(const Case& explored) const {
     std::string command = shell_word(invocation_.program) + " explore";
     if (given_) return command + " " + shell_word(values_["case"].as<std::string>());
-    command += fmt::format(" --seed {} --seeds 1 --steps {}", explored.seed, explored.steps.size() - 1);
+    command += fmt::format(" --seed {} --seeds 1 --steps {}", explored.seed, values_["steps"].as<std::uint32_t>());
     return command + setting_words(explored.setting);
   }
 
@@ -314,15 +321,18 @@ class ExploreCommand {
 
 int explore_command(const Invocation& invocation) {
   po::options_description options("how much, and where to");
-  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(30), "how many seeds, each a case of its own");
+  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(kExploreSeeds),
+                        "how many seeds, each a case of its own");
   options.add_options()("seed", po::value<std::uint64_t>()->default_value(1), "the first seed");
-  options.add_options()("steps", po::value<std::uint32_t>()->default_value(12), "steps of a case after its set-up");
+  options.add_options()("steps", po::value<std::uint32_t>()->default_value(kExploreSteps), "steps of a case after its set-up");
   options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
                         "processes that share the crash points; what is found does not depend on it");
   options.add_options()("time", po::value<double>()->value_name("SECONDS"), "stop cleanly after so long");
   options.add_options()("max-recoveries", po::value<std::uint64_t>()->value_name("N"), "stop cleanly after so many");
-  options.add_options()("point", po::value<std::uint64_t>()->value_name("N")->default_value(20'000),
+  options.add_options()("point", po::value<std::uint64_t>()->value_name("N")->default_value(kExploreAtPoint),
                         "recoveries that a crash point may take; where it needs more, few losses and a sample are visited");
+  options.add_options()("further", po::value<std::uint64_t>()->value_name("N"),
+                        "of these, what all further crashes may take (default: 1000; all, where --point is given)");
   options.add_options()("output", po::value<std::string>()->default_value("."), "directory for the case file of a failure");
   options.add(setting_options());
   po::options_description hidden;
