@@ -181,7 +181,7 @@ TEST_CASE("a write that goes astray hits its neighbour, which nobody sees until 
 }
 
 TEST_CASE("a sector that cannot be read, and a bit that rots, stay so until they are written again") {
-  FaultyDisk faulty({{FaultKind::kSectorError, false, 1, 1}, {FaultKind::kBitRot, false, 2, 1}});
+  FaultyDisk faulty({{FaultKind::kSectorError, false, 1, 1}, {FaultKind::kBitRot, false, 3, 1}});
   REQUIRE(faulty.write(0, 'a').has_value());
   REQUIRE(faulty.write(1, 'b').has_value());
   CHECK(faulty.read(0) == "a");

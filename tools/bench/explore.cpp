@@ -22,7 +22,10 @@ std::map<std::uint32_t, BareLoop> bare_loops(engine::Engine& engine, const Steps
   std::map<std::uint32_t, BareLoop> loops;
   std::size_t last_step = 0;
   properties::Timeline timeline;
-  const auto violation = timeline.run(engine, properties::bank(), faultfs::preset("posix").value(), steps, [&](const auto& moment) {
+  properties::Setting setting;
+  setting.model = faultfs::preset("posix").value();
+  setting.workload = &properties::bank();
+  const auto violation = timeline.run(engine, setting, steps, [&](const auto& moment) {
     if (is_bench_moment(moment, last_step)) loops.emplace(moment.point, BareLoop(moment.disk));
     return true;
   });
