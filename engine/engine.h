@@ -123,6 +123,7 @@ struct Tunable {
   std::string_view summary;
   std::string_view preset;                            // the value when not given
   std::vector<std::string_view> values_worth_trying;  // a run draws from these unless the user fixed it
+  std::string_view when_explored = {};                // the value when every crash state is visited, unless the user fixed it
 };
 
 // What it takes to see a planted bug.

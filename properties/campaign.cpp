@@ -41,6 +41,17 @@ Steps joined(const Steps& steps) {
 
 }  // namespace
 
+void set_for_exploration(CampaignPlan& plan) {
+  if (!plan.faults.empty()) return;
+  for (const engine::Tunable& tunable : plan.kind->tunables()) {
+    const bool fixed = std::any_of(plan.options.begin(), plan.options.end(),
+                                   [&](const engine::Option& option) { return option.name == tunable.name; });
+    if (!fixed && !tunable.when_explored.empty()) {
+      plan.options.push_back({std::string(tunable.name), std::string(tunable.when_explored)});
+    }
+  }
+}
+
 Result<Campaign> Campaign::make(CampaignPlan plan) {
   POWERCUT_ASSERT(plan.kind != nullptr && !plan.workloads.empty(), "a campaign has an engine and a workload");
   POWERCUT_TRYV(plan.kind->make(plan.options, plan.defects));

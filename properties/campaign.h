@@ -32,6 +32,10 @@ struct CampaignPlan {
   std::uint32_t long_of_16 = 0;
 };
 
+// Sets the engine's options to what it proposes where every crash state is visited, as far as the user has not: options that
+// make recovery read much, without which it keeps the same promises when the power fails. Not where the disk has faults.
+void set_for_exploration(CampaignPlan& plan);
+
 class Campaign {
  public:
   // Checks the plan by making an engine once: its errors are kInvalidArgument.

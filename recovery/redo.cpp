@@ -85,7 +85,7 @@ Result<RedoResult> Pass::run() {
     return Error(ErrorCode::kCorrupt, core_.directory + ": the control record knows of no checkpoint, but the log does not " +
                                           "begin with its first segment (" + std::string(reader.why_ended()) + ")");
   }
-  POWERCUT_TRYV(reader.check_end());
+  if (core_.options.check_log_end) POWERCUT_TRYV(reader.check_end());
   if (core_.pool->newest_read() >= reader.position()) {
     return Error(ErrorCode::kCorrupt, core_.directory + ": the log ends at LSN " + number(raw(reader.position())) + " (" +
                                           std::string(reader.why_ended()) + "), but a data page is of LSN " +

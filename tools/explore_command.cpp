@@ -133,6 +133,7 @@ class ExploreCommand {
       return success();
     }
     POWERCUT_TRY(properties::CampaignPlan plan, campaign_plan(invocation_, values_));
+    set_for_exploration(plan);
     plan.steps.least = plan.steps.most;
     plan.long_of_16 = kExploreLongOf16;
     POWERCUT_TRY(const Campaign campaign, Campaign::make(std::move(plan)));

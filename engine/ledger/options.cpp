@@ -111,10 +111,15 @@ constexpr auto kDefectTexts = [] {
   return texts;
 }();
 
-const std::array<engine::Tunable, 2>& tunable_table() {
-  static const std::array<engine::Tunable, 2> kTunables{{
+const std::array<engine::Tunable, 3>& tunable_table() {
+  static const std::array<engine::Tunable, 3> kTunables{{
       {"frames", "pages that the buffer pool holds", "64", {"8", "16", "64", "256"}},
       {"segment", "bytes of a log segment", "65536", {"16384", "65536"}},
+      {"check-log-end",
+       "look behind the end of the log for records that show it to be damaged, not torn: reads all that is there",
+       "yes",
+       {},
+       "no"},
   }};
   return kTunables;
 }
@@ -146,6 +151,11 @@ Result<Options> parse_options(std::span<const engine::Option> options, std::span
       if (parsed.segment_bytes % 4096 != 0) {
         return Error(ErrorCode::kInvalidArgument, "engine option segment: '" + option.value + "' is not a multiple of 4096");
       }
+    } else if (option.name == "check-log-end") {
+      if (option.value != "yes" && option.value != "no") {
+        return Error(ErrorCode::kInvalidArgument, "engine option check-log-end: '" + option.value + "' is not yes or no");
+      }
+      parsed.check_log_end = option.value == "yes";
     } else {
       std::string message = "ledger has no option '" + option.name + "'; there are:";
       for (const auto& known : tunable_table()) message.append(" ").append(known.name);

@@ -70,6 +70,8 @@ struct Defects {
 struct Options {
   std::uint32_t frames = 64;
   std::uint32_t segment_bytes = 65536;
+  // Recovery looks behind the end of the log for records that show it to be damaged, not torn.
+  bool check_log_end = true;
   Defects defects;
 };
 

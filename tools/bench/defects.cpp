@@ -33,6 +33,7 @@ properties::CampaignPlan plan_for(const engine::EngineKind& kind, const engine::
 
 // Recoveries until exploration meets the first violation, and how many further crashes that took; "none" if it does not.
 std::string explored(properties::CampaignPlan plan) {
+  set_for_exploration(plan);
   plan.steps.least = plan.steps.most = tools::kExploreSteps;
   plan.long_of_16 = tools::kExploreLongOf16;
   const auto campaign = std::move(properties::Campaign::make(plan)).value();
