@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t kMostPoints = 1U << 16U;
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 // What making a failure simple may cost: in all, and at a crash point of a candidate.
-constexpr std::uint64_t kSimplifyRecoveries = 100'000;
+constexpr std::uint64_t kSimplifyRecoveries = 300'000;
 constexpr std::uint64_t kSimplifyAtPoint = 2'000;
 
 // What workers tell of a round, in memory that all processes share. Each point is written by the one worker that claimed it.

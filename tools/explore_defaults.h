@@ -5,7 +5,7 @@
 
 namespace powercut::tools {
 
-inline constexpr std::uint64_t kExploreSeeds = 120;
+inline constexpr std::uint64_t kExploreSeeds = 250;
 inline constexpr std::uint32_t kExploreSteps = 40;  // of a case, after its set-up
 inline constexpr std::uint32_t kExploreLongOf16 = 4;
 inline constexpr std::uint64_t kExploreAtPoint = 20'000;

@@ -1,9 +1,11 @@
 // Every case in which powercut once found a bug of ours must pass from now on.
 #include "properties/case_file.h"
+#include "properties/exploration.h"
 #include "properties/replay.h"
 #include "recovery/ledger_engine.h"
 #include "tests/support/property.h"
 
+#include <atomic>
 #include <filesystem>
 
 namespace powercut::testing {
@@ -12,6 +14,7 @@ using namespace properties;
 TEST_CASE("a bug that was found once does not come back") {
   std::vector<std::unique_ptr<engine::EngineKind>> engines;
   engines.push_back(recovery::make_ledger_kind());
+  const std::atomic<bool> stop{false};
   std::size_t cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_REGRESSIONS)) {
     INFO(entry.path().string());
@@ -20,6 +23,11 @@ TEST_CASE("a bug that was found once does not come back") {
     const auto replayed = replay(found.value(), false);
     REQUIRE(replayed.has_value());
     CHECK_FALSE(replayed.value().violation);
+    // And nothing like it: the whole case, explored.
+    const auto explored = explore_cases({found.value()}, {}, stop, nullptr);
+    REQUIRE(explored.has_value());
+    CHECK(explored.value().ended == ExplorationReport::Ended::kDone);
+    CHECK(explored.value().cases.front().coverage.exhaustive);
     ++cases;
   }
   CHECK(cases >= 2);

@@ -145,7 +145,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("run --defect none", "ledger has no defect 'none'; there are: ack-before-sync");
   refused("run --workload tpcc", "no workload is called 'tpcc'; there are: bank kv savepoints");
   refused("run --engine db2", "no engine is called 'db2'; there are: ledger");
-  refused("run --set cache=1", "ledger has no option 'cache'; there are: frames segment");
+  refused("run --set cache=1", "ledger has no option 'cache'; there are: frames segment check-log-end");
   refused("run --set frames=x", "'x' is not a number from 8");
   refused("run --set frames", "must be NAME=VALUE");
   refused("run --seeds many", "'many'");
