@@ -202,7 +202,7 @@ Samples series(const engine::EngineKind& kind, engine::Engine& engine, std::stri
 
 int run(int count, char** arguments) {
   const auto kind = recovery::make_ledger_kind();
-  const std::vector<engine::Option> options{{"frames", "8"}, {"segment", "1048576"}};
+  const std::vector<engine::Option> options{{"frames", "8"}, {"segment", "1048576"}, {"check-log-end", "no"}};
   const auto engine = std::move(kind->make(options, {})).value();
   const Samples by_pages = series(*kind, *engine, "pages changed", kPages, pages);
   const Samples by_changes = series(*kind, *engine, "changes of one page", kChanges, changes);
