@@ -45,7 +45,11 @@ std::string text_of(const Coverage& coverage) {
   return text + (text.empty() ? "sampled" : ", then sampled");
 }
 
-bool complete(const CaseReport& report) { return report.rounds > report.explored.setting.nested; }
+// With a fault there is one crash, and one round.
+std::uint32_t nested_of(const properties::Setting& setting) { return setting.fault ? 0 : setting.nested; }
+
+bool begun(const CaseReport& report) { return report.points_done > 0 || report.rounds > 0; }
+bool complete(const CaseReport& report) { return report.rounds > nested_of(report.explored.setting); }
 
 std::string text_of(const CaseReport& report) {
   std::string text = text_of(report.coverage);
@@ -174,7 +178,7 @@ class ExploreCommand {
     for (const auto& defect : first.setting.defects) defects.append(defects.empty() ? ", with the defect " : ", ").append(defect);
     fmt::print("{}{} · model {}, atom {} · {}, {} · {}\n\n", first.setting.kind->name(), defects, first.setting.model.name,
                atom_text(first.setting.model), counted(cases_.size(), "case"),
-               first.setting.nested == 0 ? "one crash each" : fmt::format("a crash and up to {} more", first.setting.nested),
+               nested_of(first.setting) == 0 ? "one crash each" : fmt::format("a crash and up to {} more", first.setting.nested),
                counted(plan_.jobs, "job"));
     std::fflush(stdout);
   }
@@ -208,7 +212,7 @@ class ExploreCommand {
   // Of all cases together.
   static CaseReport sum(const ExplorationReport& report) {
     CaseReport all;
-    all.explored.setting.nested = report.cases.front().explored.setting.nested;
+    all.explored.setting.nested = nested_of(report.cases.front().explored.setting);
     all.rounds = all.explored.setting.nested + 1;
     double states = 0;
     for (const CaseReport& one : report.cases) {
@@ -231,7 +235,12 @@ class ExploreCommand {
   void print_text(const ExplorationReport& report, const std::optional<Finding>& finding) const {
     fmt::print("{:>6}  {:<11} {:>5}  {:>13}  {:>12}  {:>12}  {:>11}  {:>8}  {}\n", "seed", "workload", "steps", "crash points",
                "most states", "states", "recoveries", "outcomes", "coverage");
+    std::size_t waiting = 0;
     for (const CaseReport& one : report.cases) {
+      if (!begun(one)) {
+        ++waiting;
+        continue;
+      }
       fmt::print(
           "{:>6}  {:<11} {:>5}  {:>13}  {:>12}  {:>12}  {:>11}  {:>8}  {}\n", one.explored.seed,
           one.explored.setting.workload->name(), one.explored.steps.size() - 1,
@@ -239,6 +248,7 @@ class ExploreCommand {
           power_of_two(one.largest_bits), power_of_two(one.total_bits), grouped(one.figures.count.recoveries),
           grouped(one.figures.distinct_outcomes), text_of(one));
     }
+    if (waiting > 0) fmt::print("        and {} that were not begun\n", counted(waiting, "case"));
     const CaseReport all = sum(report);
     fmt::print("\n{} · {} · {} recoveries · {} distinct outcomes · {} recoveries/s per core\n",
                counted(report.cases.size(), "case"), counted(all.points_done, "crash point"),
@@ -252,7 +262,7 @@ class ExploreCommand {
     if (report.ended == Ended::kBudget) fmt::print("stopped at the budget; ");
     if (report.ended == Ended::kDone && all.coverage.exhaustive) {
       fmt::print("every one of the {} crash states holds", power_of_two(all.total_bits));
-      if (report.cases.front().explored.setting.nested > 0) {
+      if (all.explored.setting.nested > 0) {
         if (all.nested_coverage.exhaustive) {
           fmt::print(", and whatever up to {} may leave", counted(report.cases.front().explored.setting.nested, "further crash"));
         } else {
