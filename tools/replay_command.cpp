@@ -99,6 +99,13 @@ std::string text_of(const Case& failing, const Replayed& replayed, const std::op
   for (const auto& defect : failing.setting.defects) defects += (defects.empty() ? ", with the defect " : ", ") + defect;
   out += fmt::format("{}{}{} · {} · model {}, atom {} · seed {}\n", failing.setting.kind->name(), options, defects,
                      failing.setting.workload->name(), failing.setting.model.name, atom_text(failing.setting.model), failing.seed);
+  if (failing.setting.fault) {
+    const faultfs::Fault& fault = *failing.setting.fault;
+    out += fmt::format("fault: {} ({}), at operation {} of those that it may hit in {}, counting from 0; {} {}\n",
+                       faultfs::info(fault.kind).name, faultfs::info(fault.kind).summary, fault.at,
+                       fault.in_recovery ? "the recovery" : "the work", fault.count,
+                       fault.kind == faultfs::FaultKind::kFullDisk ? "steps long" : "in a row");
+  }
   if (blame) out += why(replayed, *blame);
   section("HISTORY: the steps, and the numbered operations that each made on the files", replayed.narrative.history);
   if (failing.failure.crash_point != properties::kNoCrash) {

@@ -60,11 +60,10 @@ class RunCommand {
 
     auto report = [&] {
       ProgressLine progress;
-      return run_campaign(campaign.value(), runner_, invocation_.interrupted,
-                          [&](const WorkFigures& figures) {
-                            progress.show(progress_text(figures, runner_));
-                            return true;
-                          });
+      return run_campaign(campaign.value(), runner_, invocation_.interrupted, [&](const WorkFigures& figures) {
+        progress.show(progress_text(figures, runner_));
+        return true;
+      });
     }();
     if (report.has_error()) return fail(report.error());
     std::optional<Finding> finding;
@@ -88,9 +87,11 @@ class RunCommand {
     for (const auto* workload : plan_.workloads) workloads.append(workloads.empty() ? "" : ", ").append(workload->name());
     std::string defects;
     for (const auto& defect : plan_.defects) defects.append(defects.empty() ? ", with the defect " : ", ").append(defect);
-    fmt::print("{}{} · {} · model {}, atom {} · seeds {} to {} · {} {}\n", plan_.kind->name(), defects, workloads, plan_.model.name,
-               atom_text(plan_.model), runner_.first_item, runner_.first_item + runner_.items - 1, runner_.jobs,
-               runner_.jobs == 1 ? "job" : "jobs");
+    std::string faults;
+    for (const auto fault : plan_.faults) faults.append(faults.empty() ? " · fault " : ", ").append(faultfs::info(fault).name);
+    fmt::print("{}{} · {} · model {}, atom {}{} · seeds {} to {} · {} {}\n", plan_.kind->name(), defects, workloads,
+               plan_.model.name, atom_text(plan_.model), faults, runner_.first_item, runner_.first_item + runner_.items - 1,
+               runner_.jobs, runner_.jobs == 1 ? "job" : "jobs");
     std::fflush(stdout);
   }
 
