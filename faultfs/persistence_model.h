@@ -45,7 +45,8 @@ struct PersistenceModel {
   bool rename_flushes_data = false;
   // A rename is three steps across a crash (unlink the target, link, unlink the source), each of which may be lost.
   bool rename_is_split = true;
-  // After a sync that failed, reads show the old bytes; otherwise the new ones, which no later sync will write.
+  // After a sync that failed the old bytes are back, for good; otherwise reads show the new ones, which no later sync will
+  // write and a crash may keep or not.
   bool failed_sync_shows_old = false;
   // A sync that fails says so at the next sync of the file, not now.
   bool failed_sync_reported_next = false;

@@ -533,15 +533,12 @@ void SimDisk::fail_sync(InodeId file) {
   ++operation_;
   Node& failed = node(file);
   for (const auto index : failed.pending) {
-    const VersionIndex newest = failed.atoms[index];
     if (model_.failed_sync_shows_old) {
-      VersionIndex old = newest;
+      // Copy on write: what was to be written was never part of the file.
+      VersionIndex old = failed.atoms[index];
       while (old > kHole && !versions_[old].durable) old = versions_[old].below;
-      if (old != kNone) {
-        Version shown;
-        shown.value = old == kHole ? reinterpret_cast<std::uint64_t>(zeros()) : versions_[old].value;
-        put_atom(failed, index, shown);
-      }
+      failed.atoms[index] = old;
+      continue;
     }
     versions_[failed.atoms[index]].forgotten = true;
     failed.forgotten.push_back(index);

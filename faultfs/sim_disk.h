@@ -121,8 +121,8 @@ class SimDisk {
 
   // --- A disk that fails or lies (FaultyFileSystem) ---
 
-  // A sync that fails: what was to be written may have been or not, and no later sync will write it. Names and sizes are in
-  // a journal and stay to be written.
+  // A sync that fails: what was to be written may have been or not, and no later sync will write it; or it is gone, where the
+  // model says that reads show the old bytes. Names and sizes are in a journal and stay to be written.
   void fail_sync(InodeId file);
   // What was written there is believed to be on the disk, and may be or not.
   void forget(InodeId file, std::uint64_t offset, std::uint64_t bytes);

@@ -28,7 +28,7 @@ struct Flag {
   const char* name;
   bool PersistenceModel::*member;
 };
-constexpr std::array<Flag, 8> kFlags{{
+constexpr std::array<Flag, 10> kFlags{{
     {"write_is_atom", &PersistenceModel::write_is_atom},
     {"in_flight_garbage", &PersistenceModel::in_flight_garbage},
     {"append_before_size", &PersistenceModel::append_before_size},
@@ -37,6 +37,8 @@ constexpr std::array<Flag, 8> kFlags{{
     {"fsync_makes_all_metadata_durable", &PersistenceModel::fsync_makes_all_metadata_durable},
     {"rename_flushes_data", &PersistenceModel::rename_flushes_data},
     {"rename_is_split", &PersistenceModel::rename_is_split},
+    {"failed_sync_shows_old", &PersistenceModel::failed_sync_shows_old},
+    {"failed_sync_reported_next", &PersistenceModel::failed_sync_reported_next},
 }};
 
 Json model_to_json(const PersistenceModel& model) {

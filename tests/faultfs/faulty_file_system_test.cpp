@@ -108,6 +108,7 @@ TEST_CASE("after a failed sync btrfs shows the old bytes") {
   REQUIRE(faulty.write(0, 'b').has_value());
   CHECK(faulty.file->sync(SyncKind::kFull).has_error());
   CHECK(faulty.read(0) == "a");
+  CHECK(faulty.after_crash(1) == std::set<std::string>{"a"});
 }
 
 TEST_CASE("a failed sync may be told at the next") {

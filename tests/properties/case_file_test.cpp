@@ -104,6 +104,25 @@ TEST_CASE("a case that names what does not exist here says what does") {
   CHECK(with("picks", {-1}).find("picks must hold whole numbers") != std::string::npos);
 }
 
+TEST_CASE("a case keeps every knob of its model, and its fault") {
+  const auto all = engines();
+  for (const auto& knob : faultfs::knobs()) {
+    Case written = some_case(*all[0], 3);
+    written.setting.fault = faultfs::Fault{faultfs::FaultKind::kBitRot, true, 7, 2};
+    std::string_view values = knob.values;
+    while (!values.empty()) {
+      const auto value = values.substr(0, values.find(' '));
+      values.remove_prefix(std::min(values.size(), value.size() + 1));
+      REQUIRE(set_knob(written.setting.model, knob.name, value).has_value());
+      const auto read = case_from_json(to_json(written), all);
+      INFO(knob.name << "=" << value);
+      REQUIRE(read.has_value());
+      CHECK(read.value().setting.model == written.setting.model);
+      CHECK(read.value().setting.fault == written.setting.fault);
+    }
+  }
+}
+
 TEST_CASE("a case file is written whole, and an error names its path") {
   const auto all = engines();
   const TemporaryDirectory directory;
