@@ -5,12 +5,14 @@
 // constraints reads them from the schema.
 //
 // Errors of a statement: kNotFound (no such table or key), kAlreadyExists (a key or table that must be new),
-// kConstraint, kInvalidArgument. After such an error the statement has had no effect and the transaction goes on. Any
+// kConstraint, kInvalidArgument, and where sessions wait for one another kTimeout. After such an error the statement has
+// had no effect and the transaction goes on. After kDeadlock the whole transaction is undone, and rollback() ends it. Any
 // other error of a commit leaves it in doubt, and an engine may refuse all further work with kStopped.
 #pragma once
 
 #include "faultfs/file_system.h"
 #include "faultfs/result.h"
+#include "faultfs/scheduler.h"
 
 #include <cstdint>
 #include <functional>
@@ -31,6 +33,7 @@ struct Column {
   bool not_null = false;
   bool unique = false;                        // no two rows hold the same value; nulls never collide
   std::optional<std::int64_t> at_least = {};  // CHECK (name >= at_least), integers only; null passes
+  std::string references = {};                // FOREIGN KEY: a table of which the value is a key; texts only; null passes
 
   friend bool operator==(const Column&, const Column&) = default;
 };
@@ -42,15 +45,39 @@ struct TableSchema {
   friend bool operator==(const TableSchema&, const TableSchema&) = default;
 };
 
+// How much of other transactions a transaction may see (SQL-92, as Adya defines the levels).
+enum class Isolation : unsigned char { kReadUncommitted, kReadCommitted, kRepeatableRead, kSerializable };
+
+// What a read keeps others from until its transaction ends, whatever its level.
+enum class RowLock : unsigned char {
+  kNone,    // what its level asks for
+  kShare,   // SELECT … FOR SHARE: nobody changes the row
+  kUpdate,  // SELECT … FOR UPDATE: nor does anybody else read it for update
+};
+
+// What becomes of a row.
+enum class RowEdit : unsigned char { kKeep, kChange, kErase };
+
+// Called for each row of an UPDATE or DELETE … WHERE, in key order; for kChange it puts the new row into `changed`. It must
+// not use the session, and may be asked again about a row that it had to wait for.
+using RowEditor = std::function<RowEdit(std::string_view key, std::string_view row, std::string& changed)>;
+
 // Called for each row in key order; false ends the scan. The views live until it returns, and it must not write.
 using RowVisitor = std::function<bool(std::string_view key, std::string_view row)>;
 
-// One user's connection. Outside begin()..commit() each statement is a transaction of its own.
+// One user's connection. Outside begin()..commit() each statement is a transaction of its own. What an engine does not have
+// answers kUnsupported.
 class Session {
  public:
   virtual ~Session() = default;
 
+  // At the session's level.
   virtual Result<void> begin() = 0;
+  virtual Result<void> begin(Isolation /*level*/) { return unsupported("isolation levels"); }
+  // The level of the transactions that begin from now on, those of single statements too. At first it is the engine's own.
+  virtual Result<void> set_isolation(Isolation /*level*/) { return unsupported("isolation levels"); }
+  // How long a statement may wait for others, in nanoseconds of the scheduler's time; at first without end.
+  virtual Result<void> set_lock_limit(std::uint64_t /*nanoseconds*/) { return unsupported("lock wait limits"); }
   // On success the transaction is durable as far as the engine's guarantee goes.
   virtual Result<void> commit() = 0;
   virtual Result<void> rollback() = 0;
@@ -63,6 +90,9 @@ class Session {
 
   // Puts the row into `row` and returns true, or false if there is none.
   virtual Result<bool> get(std::string_view table, std::string_view key, std::string& row) = 0;
+  virtual Result<bool> get(std::string_view /*table*/, std::string_view /*key*/, std::string& /*row*/, RowLock /*lock*/) {
+    return unsupported("reading for share or update");
+  }
   virtual Result<void> insert(std::string_view table, std::string_view key, std::string_view row) = 0;  // kAlreadyExists
   virtual Result<void> update(std::string_view table, std::string_view key, std::string_view row) = 0;  // kNotFound
   virtual Result<void> put(std::string_view table, std::string_view key, std::string_view row) = 0;     // either
@@ -70,8 +100,22 @@ class Session {
   // Rows with from <= key < to; an empty `to` means to the end.
   virtual Result<void> scan(std::string_view table, std::string_view from, std::string_view to, const RowVisitor& visit) = 0;
 
+  // UPDATE and DELETE … WHERE on the rows with from <= key < to; how many rows were changed or erased.
+  virtual Result<std::uint64_t> edit(std::string_view /*table*/, std::string_view /*from*/, std::string_view /*to*/,
+                                     const RowEditor& /*editor*/) {
+    return unsupported("editing ranges");
+  }
+
   virtual Result<void> create_table(const TableSchema& schema) = 0;
   virtual Result<void> drop_table(std::string_view table) = 0;
+  // Gives the table another name, and its columns other names and constraints; further columns may follow those there are,
+  // null in every row. The rows must meet the constraints: kConstraint.
+  virtual Result<void> alter_table(std::string_view /*table*/, const TableSchema& /*schema*/) {
+    return unsupported("altering tables");
+  }
+
+ private:
+  static Error unsupported(std::string_view what) { return {ErrorCode::kUnsupported, "this engine has no " + std::string(what)}; }
 };
 
 // An open database. Destroying it without close() is what a crash of the process would be.
@@ -97,6 +141,14 @@ enum class Guarantee : unsigned char {
 // Told what recovery does, a line at a time, by phase ("analysis", "redo", "undo", …). For replay only.
 using Narrator = std::function<void(std::string_view phase, std::string_view line)>;
 
+// What an opened database may use. Both may be null.
+struct Surroundings {
+  const Narrator* narrator = nullptr;
+  // Runs the fibers that use the database's sessions, each session from one fiber at a time. Without it a wait that only
+  // another session can end is kDeadlock at once.
+  faultfs::Scheduler* scheduler = nullptr;
+};
+
 // An engine with its options fixed. It may keep memory from one open() to the next; databases must be destroyed before
 // it. Several of its databases may be open at a time (on different file systems), each in one thread: the same one.
 class Engine {
@@ -107,7 +159,7 @@ class Engine {
   // Opens the database in a directory, made if it does not exist, recovering it if need be. kCorrupt when stored bytes
   // are not what was written.
   virtual Result<std::unique_ptr<Database>> open(faultfs::FileSystem& files, std::string_view directory,
-                                                 const Narrator* narrator = nullptr) = 0;
+                                                 const Surroundings& surroundings = {}) = 0;
 };
 
 struct Option {

@@ -1,5 +1,5 @@
 // The single source of chance. All nondeterminism of a run is a call of Choices::pick: which version of an atom
-// survived, whether to cut the power again during recovery, and later which fiber runs next.
+// survived, whether to cut the power again during recovery, which fiber runs next.
 //
 // Pick 0 is always the benign option (nothing lost, nothing fails), so a list with more zeros is a simpler case and
 // shrinking is the same for everything. Below this interface nothing in the process is a source of chance.
@@ -25,6 +25,9 @@ struct ChoiceLabel {
   std::string_view name = {};  // of the name
   std::uint32_t crash = 0;     // 1 for the first crash of a disk, 2 for that of a disk booted after it, …; 0: another question
   std::uint32_t oldest = 0;    // the option that loses most; those after it are garbage
+
+  // Of a question about who goes on: options from this one on take the turn from somebody who could go on.
+  std::uint32_t free_options = 1;
 };
 
 class Choices {

@@ -22,6 +22,10 @@ std::string_view to_string(ErrorCode code) {
       return "stopped";
     case ErrorCode::kUnsupported:
       return "unsupported";
+    case ErrorCode::kDeadlock:
+      return "deadlock";
+    case ErrorCode::kTimeout:
+      return "timeout";
   }
   return "unknown error";
 }

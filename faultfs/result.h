@@ -25,6 +25,8 @@ enum class ErrorCode : unsigned char {
   kConstraint,       // a CHECK, UNIQUE or NOT NULL was violated; the statement had no effect
   kStopped,          // the engine no longer accepts work, for a reason that it gave before
   kUnsupported,      // this engine or platform does not have it
+  kDeadlock,         // some wait for one another; the transaction that this is told was rolled back for the others' sake
+  kTimeout,          // a wait took longer than its limit; the statement had no effect
 };
 
 // The name of a code as people see it, for example "not found".

@@ -162,7 +162,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
       nested_violation = visit({NextCrash::Where::kInRecovery, sync++, then, disk, promised});
     });
   }
-  auto opened = engine_.open(*files, kDatabaseDirectory, narrator ? &*narrator : nullptr);
+  auto opened = engine_.open(*files, kDatabaseDirectory, {narrator ? &*narrator : nullptr, nullptr});
   disk.set_crash_hook(nullptr);
   if (nested_violation) return nested_violation;
   if (opened.has_error()) return Violation{Oracle::kAlive, "the database does not open: " + opened.error().message(), {}};
@@ -194,7 +194,7 @@ std::optional<Violation> Checker::recover_faulty(faultfs::FaultyFileSystem& faul
     if (healed) faulty.heal();
     std::optional<Violation> violation;
     std::optional<ErrorCode> error;
-    auto opened = engine_.open(files, kDatabaseDirectory, narrator);
+    auto opened = engine_.open(files, kDatabaseDirectory, {narrator, nullptr});
     if (opened.has_error()) {
       // Not to find what was lost is honest too.
       error = opened.error().code() == ErrorCode::kNotFound ? ErrorCode::kCorrupt : opened.error().code();

@@ -79,7 +79,7 @@ class LedgerEngine final : public engine::Engine {
   engine::Guarantee guarantee() const override { return engine::Guarantee::kDurable; }
 
   Result<std::unique_ptr<engine::Database>> open(FileSystem& files, std::string_view directory,
-                                                 const engine::Narrator* narrator) override;
+                                                 const engine::Surroundings& surroundings) override;
 
   void give_back(std::unique_ptr<Memory> memory) { free_.push_back(std::move(memory)); }
 
@@ -99,11 +99,11 @@ class Lease final : public engine::Database {
   }
 
   Result<void> open(FileSystem& files, std::string_view directory, const ledger::Options& options,
-                    const engine::Narrator* narrator) {
-    core_ = std::make_unique<Core>(files, std::string(directory), options, *memory_);
+                    const engine::Surroundings& surroundings) {
+    core_ = std::make_unique<Core>(files, std::string(directory), options, *memory_, surroundings.scheduler);
     POWERCUT_TRY(const bool exists, core_->control.read());
     if (exists) {
-      POWERCUT_TRYV(recover(*core_, narrator));
+      POWERCUT_TRYV(recover(*core_, surroundings.narrator));
     } else {
       POWERCUT_TRYV(create(*core_));
     }
@@ -124,7 +124,7 @@ class Lease final : public engine::Database {
 };
 
 Result<std::unique_ptr<engine::Database>> LedgerEngine::open(FileSystem& files, std::string_view directory,
-                                                             const engine::Narrator* narrator) {
+                                                             const engine::Surroundings& surroundings) {
   std::unique_ptr<Memory> memory;
   if (free_.empty()) {
     memory = std::make_unique<Memory>();
@@ -133,7 +133,7 @@ Result<std::unique_ptr<engine::Database>> LedgerEngine::open(FileSystem& files, 
     free_.pop_back();
   }
   auto lease = std::make_unique<Lease>(*this, std::move(memory));
-  POWERCUT_TRYV(lease->open(files, directory, options_, narrator));
+  POWERCUT_TRYV(lease->open(files, directory, options_, surroundings));
   return std::unique_ptr<engine::Database>(std::move(lease));
 }
 

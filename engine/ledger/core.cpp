@@ -5,11 +5,12 @@
 namespace powercut::ledger {
 
 Core::Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, const Options& options_of_core,
-           Memory& memory_of_core)
+           Memory& memory_of_core, faultfs::Scheduler* scheduler_of_core)
     : files(files_of_core),
       directory(std::move(directory_of_core)),
       options(options_of_core),
       memory(memory_of_core),
+      scheduler(scheduler_of_core),
       control(files, directory, options.defects),
       log(files, directory, control, options.defects, memory.log) {}
 

@@ -7,6 +7,7 @@
 #include "engine/ledger/log.h"
 #include "engine/ledger/options.h"
 #include "engine/ledger/page_store.h"
+#include "faultfs/scheduler.h"
 
 #include <memory>
 #include <optional>
@@ -28,7 +29,9 @@ struct Memory {
 
 class Core {
  public:
-  Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, const Options& options_of_core, Memory& memory_of_core);
+  // `scheduler_of_core` may be null: nobody waits then.
+  Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, const Options& options_of_core, Memory& memory_of_core,
+       faultfs::Scheduler* scheduler_of_core = nullptr);
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core();
@@ -50,6 +53,7 @@ class Core {
   const std::string directory;
   const Options options;
   Memory& memory;
+  faultfs::Scheduler* const scheduler;
   Control control;
   Log log;
   std::optional<BufferPool> pool;

@@ -18,9 +18,9 @@ class Crashing final : public engine::Engine {
   explicit Crashing(std::unique_ptr<engine::Engine> engine) : engine_(std::move(engine)) {}
   engine::Guarantee guarantee() const override { return engine_->guarantee(); }
   Result<std::unique_ptr<engine::Database>> open(faultfs::FileSystem& files, std::string_view directory,
-                                                 const engine::Narrator* narrator) override {
+                                                 const engine::Surroundings& surroundings) override {
     if (files.exists(std::string(directory) + "/control").value()) std::abort();
-    return engine_->open(files, directory, narrator);
+    return engine_->open(files, directory, surroundings);
   }
 
  private:

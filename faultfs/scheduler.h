@@ -1,0 +1,116 @@
+// Fibers: many lines of execution over one thread. Which of them runs next is a pick, and time is virtual, so a whole
+// interleaving is a list of numbers: drawn, recorded, replayed, enumerated and shrunk like every other choice.
+//
+// A fiber runs until it yields, parks or ends. yield() asks who goes on: pick 0 is the fiber itself. park() takes it out
+// until somebody wakes it or its limit is over. Between these calls nothing else runs, so what lies between is atomic and
+// needs no latch.
+//
+// Time passes only where nothing else can happen, or where a pick lets the earliest limit end early: so "the wait timed out
+// just before it would have been granted" is among the interleavings.
+#pragma once
+
+#include "faultfs/choices.h"
+#include "faultfs/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace powercut::faultfs {
+
+using FiberId = std::uint32_t;
+
+class Scheduler {
+ public:
+  static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+  // What a parked fiber waits for; asked only when somebody wants to know.
+  class Wait {
+   public:
+    virtual std::string text() const = 0;
+
+   protected:
+    ~Wait() = default;
+  };
+
+  enum class Woken : unsigned char {
+    kWoken,
+    kTimedOut,
+    kStopped,  // everything ends: no more waiting
+  };
+
+  // Stacks are kept from one run to the next, each with a page below it that must not be touched.
+  explicit Scheduler(std::size_t stack_bytes = kStackBytes);
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  ~Scheduler();
+
+  // A fiber that begins when it is first picked. Fibers are numbered from 0 in the order of spawning, anew after each run.
+  FiberId spawn(std::string name, std::function<void()> body);
+
+  // Runs until all fibers have ended, also those that they spawn. kDeadlock when some waited for ever, naming each and what
+  // it waited for; they were stopped then. Not from within a fiber.
+  Result<void> run(Choices& choices);
+
+  // From a fiber: parks return kStopped from now on, those that are parked do so too, and nothing is asked any more. The
+  // fibers still run to their ends.
+  void stop();
+  bool stopped() const { return stopped_; }
+
+  bool in_fiber() const { return current_ != kNobody; }
+  FiberId current() const { return current_; }
+  const std::string& name(FiberId fiber) const;
+  // What a fiber waits for; empty when it does not.
+  std::string waits_for(FiberId fiber) const;
+  bool is_parked(FiberId fiber) const;
+  bool has_ended(FiberId fiber) const;
+
+  // Virtual nanoseconds since the run began.
+  std::uint64_t now() const { return now_; }
+
+  // Lets another fiber go on, if a pick says so. `where` is for people who read the picks.
+  void yield(std::string_view where);
+  // Waits until woken, or for so many virtual nanoseconds. `wait` must live until it returns.
+  Woken park(const Wait& wait, std::uint64_t limit = kNoLimit);
+  // The fiber can go on; no effect unless it is parked. It runs when it is picked.
+  void wake(FiberId fiber);
+
+ private:
+  struct Fiber;
+  struct Stack;
+  class StackOfPool;
+  static constexpr FiberId kNobody = std::numeric_limits<FiberId>::max();
+  static constexpr std::size_t kStackBytes = std::size_t{256} << 10U;
+
+  FiberId choose(bool current_can_go_on, std::string_view where);
+  void time_out(FiberId fiber);
+  FiberId take_ready(std::size_t at);
+  void switch_to(FiberId next);
+  void arrived(FiberId here);
+  void report_stall();
+  Fiber& at(FiberId id) { return *fibers_[id]; }
+
+  std::size_t stack_bytes_;
+  std::vector<Stack> free_stacks_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::unique_ptr<Fiber> main_;
+  std::deque<FiberId> ready_;                           // can go on, but do not run; the longest waiting first
+  std::set<std::pair<std::uint64_t, FiberId>> limits_;  // of the parked that have one
+  Choices* choices_ = nullptr;
+  FiberId current_ = kNobody;
+  FiberId left_ = kNobody;  // the fiber that ended last, whose stack is free when the next has arrived
+  std::uint64_t now_ = 0;
+  std::size_t running_ = 0;  // fibers that have not ended
+  bool stopped_ = false;
+  std::string stall_;
+};
+
+}  // namespace powercut::faultfs
