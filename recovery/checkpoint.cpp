@@ -34,7 +34,8 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   for (const ledger::Transaction* txn : core.active) {
     if (!txn->changed_anything()) continue;
     needed = std::min(needed, txn->state().first);
-    if (!defects.checkpoint_forgets_active) end.active.push_back(txn->state());
+    // The commit of one that waits for its flush becomes durable with this checkpoint, and would not be read again.
+    if (!defects.checkpoint_forgets_active && !txn->is_committing()) end.active.push_back(txn->state());
   }
   Lsn redo = begin;
   if (!defects.checkpoint_trusts_too_much) core.pool->dirty_pages(end.dirty);

@@ -12,7 +12,7 @@ Core::Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, co
       memory(memory_of_core),
       scheduler(scheduler_of_core),
       control(files, directory, options.defects),
-      log(files, directory, control, options.defects, memory.log) {}
+      log(files, directory, control, options.defects, memory.log, scheduler_of_core) {}
 
 Core::~Core() = default;
 

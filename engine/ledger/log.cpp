@@ -11,8 +11,14 @@ namespace powercut::ledger {
 using faultfs::OpenMode;
 using faultfs::SyncKind;
 
-Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Defects& defects, Memory& memory)
-    : files_(files), directory_(std::move(directory)), control_(control), defects_(defects), memory_(memory) {
+Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Defects& defects, Memory& memory,
+         faultfs::Scheduler* scheduler)
+    : files_(files),
+      directory_(std::move(directory)),
+      control_(control),
+      defects_(defects),
+      memory_(memory),
+      scheduler_(scheduler) {
   memory_.buffer.clear();
 }
 
@@ -35,6 +41,7 @@ void Log::open_at(Lsn end) {
     offset_ = segment_bytes_;
   }
   unwritten_ = offset_;
+  unsynced_ = offset_;
   epoch_is_ours_ = false;
 }
 
@@ -118,7 +125,9 @@ Result<void> Log::rewrite_recovered(Lsn until, std::size_t wiped) {
   const std::uint64_t offset = raw(from) - segment * segment_bytes_;
   POWERCUT_TRY(const std::size_t got, read_full(*file_, offset, std::span(bytes).first(recovered)));
   if (got < recovered) return Error(ErrorCode::kCorrupt, path(segment) + ": shorter than when it was read before");
-  POWERCUT_TRYV(write_durably(offset, bytes));
+  const auto written = write_full(*file_, offset, bytes);
+  if (written.has_error()) return failed(written.error());
+  POWERCUT_TRYV(sync_segment());
   recovered_durable_ = until;
   return success();
 }
@@ -150,30 +159,89 @@ Result<void> Log::begin_epoch() {
 Result<void> Log::flush(Lsn lsn) {
   if (failure_) return *failure_;
   if (!epoch_is_ours_) return flush_recovered(lsn);
-  if (raw(lsn) < segment_ * segment_bytes_ + unwritten_) return success();
+  if (is_durable(lsn)) return success();
   return write_out();
 }
 
+namespace {
+
+class ForFlush final : public faultfs::Scheduler::Wait {
+ public:
+  explicit ForFlush(Lsn lsn) : lsn_(lsn) {}
+  std::string text() const override { return "the log to be durable up to LSN " + std::to_string(raw(lsn_)); }
+
+ private:
+  Lsn lsn_;
+};
+
+}  // namespace
+
+Result<void> Log::flush_together(Lsn lsn) {
+  if (scheduler_ == nullptr || !scheduler_->in_fiber() || !epoch_is_ours_) return flush(lsn);
+  while (!failure_ && !is_durable(lsn)) {
+    if (!flush_under_way_) {
+      POWERCUT_TRYV(lead_flush());
+      continue;
+    }
+    // It may have begun before our record was appended: whether it covers that is looked at when it is over.
+    waiting_.push_back(scheduler_->current());
+    const ForFlush wait(lsn);
+    if (scheduler_->park(wait) == faultfs::Scheduler::Woken::kStopped) {
+      return Error(ErrorCode::kStopped, "everything ends while the log is being written");
+    }
+  }
+  if (failure_) return *failure_;
+  return success();
+}
+
+// One write and one sync of what is there when they begin. The others go on before each of them: what they append before
+// the write is in it, what they append later is for the next.
+Result<void> Log::lead_flush() {
+  flush_under_way_ = true;
+  scheduler_->yield("before the log is written");
+  auto done = write_buffer();
+  if (done.has_value()) {
+    scheduler_->yield("before the log is synced");
+    done = sync_written();
+  }
+  flush_under_way_ = false;
+  for (const faultfs::FiberId fiber : waiting_) scheduler_->wake(fiber);
+  waiting_.clear();
+  return done;
+}
+
 Result<void> Log::write_out() {
+  POWERCUT_TRYV(write_buffer());
+  return sync_written();
+}
+
+Result<void> Log::write_buffer() {
+  if (failure_) return *failure_;
   if (memory_.buffer.empty()) return success();
   if (file_ == nullptr) {
     POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
   }
-  const auto written = write_durably(unwritten_, as_bytes(memory_.buffer));
+  const auto written = write_full(*file_, unwritten_, as_bytes(memory_.buffer));
   const bool skipped = defects_.full_disk_skipped && written.has_error() && written.error().code() == ErrorCode::kNoSpace;
-  if (written.has_error() && !skipped) return written.error();
+  if (written.has_error() && !skipped) return failed(written.error());
   unwritten_ = offset_;
   memory_.buffer.clear();
-  return written;
+  if (skipped) return written.error();
+  return success();
 }
 
-// Writes to the current segment and syncs it.
-Result<void> Log::write_durably(std::uint64_t offset, std::span<const byte> bytes) {
-  auto done = write_full(*file_, offset, bytes);
-  if (done.has_value()) {
-    done = final_sync(*file_, SyncKind::kData);
-    if (defects_.log_sync_retried && done.has_error()) done = final_sync(*file_, SyncKind::kData);
-  }
+Result<void> Log::sync_written() {
+  if (failure_) return *failure_;
+  if (unsynced_ == unwritten_) return success();
+  const std::uint64_t written = unwritten_;
+  POWERCUT_TRYV(sync_segment());
+  unsynced_ = written;
+  return success();
+}
+
+Result<void> Log::sync_segment() {
+  auto done = final_sync(*file_, SyncKind::kData);
+  if (defects_.log_sync_retried && done.has_error()) done = final_sync(*file_, SyncKind::kData);
   if (done.has_error()) return failed(done.error());
   return success();
 }
@@ -193,6 +261,7 @@ Result<void> Log::next_segment() {
   ++segment_;
   offset_ = kSegmentHeaderBytes;
   unwritten_ = offset_;
+  unsynced_ = offset_;
   file_ = std::move(ahead_.front());
   ahead_.erase(ahead_.begin());
   return success();

@@ -1,8 +1,8 @@
 // The log as it is written: a sequence of segments of fixed size, preallocated and recycled.
 //
 // append() puts a record into memory; flush() makes everything appended so far durable, by one write and one sync,
-// whoever asked (so one flush can serve many commits). A segment is durable by name and size before any record in it is
-// relied on.
+// whoever asked. flush_together() lets other fibers work meanwhile: those that ask while one flush is under way share the
+// next, so one sync serves many commits. A segment is durable by name and size before any record in it is relied on.
 //
 // When the disk fails. A failed sync, and a write that fails for any reason but a full disk, is final: the log is stopped,
 // and says why, for ever. A full disk (kNoSpace) is not: what failed has changed nothing and may be tried again. Room for
@@ -13,6 +13,7 @@
 #include "engine/ledger/log_reader.h"
 #include "engine/ledger/log_record.h"
 #include "faultfs/file_system.h"
+#include "faultfs/scheduler.h"
 
 #include <memory>
 #include <optional>
@@ -37,7 +38,9 @@ class Log {
     LogReader::Buffer read_buffer;
   };
 
-  Log(faultfs::FileSystem& files, std::string directory, Control& control, const Defects& defects, Memory& memory);
+  // `scheduler` may be null: nobody waits then.
+  Log(faultfs::FileSystem& files, std::string directory, Control& control, const Defects& defects, Memory& memory,
+      faultfs::Scheduler* scheduler = nullptr);
 
   // Makes the first segment of a new database.
   Result<void> create();
@@ -57,6 +60,9 @@ class Log {
   // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads. After kNoSpace the
   // records may or may not survive a crash; another try writes all of them again.
   Result<void> flush(Lsn lsn);
+  // The same for a fiber, which may wait while others go on. It has returned for what a sync covered that began later than
+  // the record was written. kStopped also when the scheduler ends all waits.
+  Result<void> flush_together(Lsn lsn);
 
   // The record at a place, copied into `copy`, whether it is durable or not.
   Result<LogRecord> read(Lsn lsn, std::string& copy);
@@ -84,8 +90,12 @@ class Log {
   Result<void> prepare_segment();
   Result<void> make_segment(std::uint64_t segment);
   Result<void> reuse_old_segment(std::uint64_t segment);
+  bool is_durable(Lsn lsn) const { return raw(lsn) < segment_ * segment_bytes_ + unsynced_; }
+  Result<void> lead_flush();
   Result<void> write_out();
-  Result<void> write_durably(std::uint64_t offset, std::span<const byte> bytes);
+  Result<void> write_buffer();
+  Result<void> sync_written();
+  Result<void> sync_segment();
   Error failed(const Error& cause);
   std::string path(std::uint64_t segment) const { return directory_ + "/" + segment_name(segment); }
 
@@ -98,6 +108,7 @@ class Log {
   std::uint64_t segment_ = 0;                          // the one being written
   std::uint64_t offset_ = 0;                           // of the end, in it
   std::uint64_t unwritten_ = 0;                        // offset of memory_.buffer's first byte, in it
+  std::uint64_t unsynced_ = 0;                         // offset up to which it is durable
   std::unique_ptr<faultfs::File> file_;                // of segment_, opened when needed
   std::vector<std::unique_ptr<faultfs::File>> ahead_;  // of the segments after it that are ready
   std::uint64_t reserved_ = 0;
@@ -108,6 +119,9 @@ class Log {
   bool old_segments_known_ = false;
   std::vector<std::uint64_t> old_segments_;  // ascending
   std::optional<Error> failure_;
+  faultfs::Scheduler* scheduler_;
+  bool flush_under_way_ = false;           // of flush_together()
+  std::vector<faultfs::FiberId> waiting_;  // for the flush under way
 };
 
 }  // namespace powercut::ledger

@@ -169,12 +169,14 @@ Result<void> Transaction::commit() {
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
   POWERCUT_TRY(const Lsn lsn, core_.log.append(record_, &reserve_));
+  committing_ = true;
   const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
   if (!core_.options.defects.ack_before_sync) {
-    const auto flushed = core_.log.flush(awaited);
+    const auto flushed = core_.log.flush_together(awaited);
     if (flushed.has_error()) {
       // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
       in_doubt_ = true;
+      committing_ = false;
       return flushed.error();
     }
   }

@@ -41,6 +41,8 @@ class Transaction {
   // commit may be in the log, and only a rollback settles that.
   Result<void> commit();
   bool is_in_doubt() const { return in_doubt_; }
+  // Its COMMIT is in the log: it is over as soon as that is durable.
+  bool is_committing() const { return committing_; }
   // After an error another try goes on where it stood.
   Result<void> rollback();
   // After the last undo: says so in the log and frees the trees that the transaction had made.
@@ -72,6 +74,7 @@ class Transaction {
   std::uint64_t changes_ = 0;         // that may have to be undone
   std::uint64_t imaged_ = 0;          // of them, those with room for an image of their page
   Lsn rolled_back_ = Lsn::kNone;      // the record that says so
+  bool committing_ = false;
   bool in_doubt_ = false;
   struct Underfull {
     PageId tree{};
