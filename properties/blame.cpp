@@ -887,7 +887,8 @@ Result<Blame> blame(const Case& failing) {
   const auto at_step = [&](std::size_t step) {
     history.steps.push_back({step, static_cast<std::uint32_t>(history.operations.front().size())});
   };
-  const auto powered_on = timeline.run(*engine, failing.setting, failing.steps, at_moment, &sink, at_step);
+  faultfs::RecordedChoices schedule(failing.failure.schedule);
+  const auto powered_on = timeline.run(*engine, failing.setting, failing.steps, schedule, at_moment, {&sink, at_step, nullptr});
   if (found) return std::move(*found);
   if (powered_on) return with_the_power_on(history);
   return Error(ErrorCode::kInvalidArgument, "the case does not fail: there is nothing to blame");

@@ -32,6 +32,7 @@ struct Setting {
 
 // A failure of given steps.
 struct Failure {
+  std::vector<std::uint32_t> schedule;  // picks of who goes on; empty where one session runs alone
   std::uint32_t crash_point = kNoCrash;
   std::vector<std::uint32_t> picks;
   Violation violation;

@@ -16,7 +16,8 @@ using Json = nlohmann::ordered_json;
 using faultfs::PersistenceModel;
 
 constexpr std::string_view kFormat = "powercut case";
-constexpr int kVersion = 2;
+constexpr std::uint64_t kVersion = 3;
+constexpr std::uint64_t kOldestVersion = 2;  // without sessions side by side
 // More than any case has, and little enough not to fill the memory.
 constexpr std::size_t kMostBytes = std::size_t{64} << 20U;
 constexpr std::size_t kMostSteps = 100'000;
@@ -64,6 +65,8 @@ class Reader {
     if (found == json_.end()) return wrong(path_ + "." + name + " is missing");
     return &*found;
   }
+
+  bool has(const char* name) const { return json_.is_object() && json_.contains(name); }
 
   Result<std::string> text(const char* name) const {
     POWERCUT_TRY(const Json* const found, member(name));
@@ -124,11 +127,13 @@ Result<PersistenceModel> model_from_json(const Json& json) {
   return model;
 }
 
-Json step_to_json(const Step& step) {
+Json step_to_json(const Step& step, const Workload& workload) {
   Json json;
   json["kind"] = to_string(step.kind);
+  if (step.session > 0) json["session"] = step.session;
   if (step.kind == StepKind::kSetUp) json["count"] = step.count;
   if (step.kind != StepKind::kTransaction) return json;
+  if (workload.sessions() > 1) json["isolation"] = to_string(step.isolation);
   json["commit"] = step.commit;
   json["operations"] = Json::array();
   for (const Operation& operation : step.operations) {
@@ -167,7 +172,15 @@ Result<Step> step_from_json(const Json& json, const Workload& workload) {
     POWERCUT_TRY(const std::uint64_t count, reader.number("count", kMostSteps));
     step.count = static_cast<std::uint32_t>(count);
   }
+  if (reader.has("session")) {
+    POWERCUT_TRY(const std::uint64_t session, reader.number("session", workload.sessions() - 1));
+    step.session = static_cast<std::uint32_t>(session);
+  }
   if (step.kind != StepKind::kTransaction) return step;
+  if (reader.has("isolation")) {
+    POWERCUT_TRY(const std::string level, reader.text("isolation"));
+    POWERCUT_TRY(step.isolation, isolation_level(level));
+  }
   POWERCUT_TRY(step.commit, reader.flag("commit"));
   POWERCUT_TRY(const Json* const operations, reader.array("operations", kMostSteps));
   for (const Json& element : *operations) {
@@ -175,6 +188,18 @@ Result<Step> step_from_json(const Json& json, const Workload& workload) {
     step.operations.push_back(operation);
   }
   return step;
+}
+
+Result<std::vector<std::uint32_t>> picks_from_json(const Reader& reader, const char* name) {
+  POWERCUT_TRY(const Json* const picks, reader.array(name, 10'000'000));
+  std::vector<std::uint32_t> all;
+  for (const Json& pick : *picks) {
+    if (!pick.is_number_unsigned() || pick.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max()) {
+      return wrong(std::string("case.") + name + " must hold whole numbers");
+    }
+    all.push_back(pick.get<std::uint32_t>());
+  }
+  return all;
 }
 
 Result<Steps> steps_from_json(const Json& json, const Workload& workload) {
@@ -220,8 +245,9 @@ std::string to_json(const Case& failing) {
         {"kind", faultfs::info(fault.kind).name}, {"in_recovery", fault.in_recovery}, {"at", fault.at}, {"count", fault.count}};
   }
   json["steps"] = Json::array();
-  for (const Step& step : failing.steps) json["steps"].push_back(step_to_json(step));
+  for (const Step& step : failing.steps) json["steps"].push_back(step_to_json(step, *failing.setting.workload));
   json["crash_point"] = failing.failure.crash_point == kNoCrash ? Json(nullptr) : Json(failing.failure.crash_point);
+  if (!failing.failure.schedule.empty()) json["schedule"] = failing.failure.schedule;
   json["picks"] = failing.failure.picks;
   json["violation"] = {{"oracle", to_string(failing.failure.violation.oracle)},
                        {"summary", failing.failure.violation.summary},
@@ -238,8 +264,9 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   POWERCUT_TRY(const std::string format, reader.text("format"));
   if (format != kFormat) return wrong(fmt::format("format is '{}', must be '{}'", format, kFormat));
   POWERCUT_TRY(const std::uint64_t version, reader.number("version", 1'000'000));
-  if (version != kVersion) {
-    return Error(ErrorCode::kUnsupported, fmt::format("case format version {}; this powercut reads version {}", version, kVersion));
+  if (version < kOldestVersion || version > kVersion) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("case format version {}; this powercut reads versions {} to {}", version, kOldestVersion, kVersion));
   }
   POWERCUT_TRY(const std::string checksum, reader.text("checksum"));
   Json without = json;
@@ -286,12 +313,9 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
     POWERCUT_TRY(const std::uint64_t point, reader.number("crash_point", kNoCrash - 1));
     failing.failure.crash_point = static_cast<std::uint32_t>(point);
   }
-  POWERCUT_TRY(const Json* const picks, reader.array("picks", 10'000'000));
-  for (const Json& pick : *picks) {
-    if (!pick.is_number_unsigned() || pick.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max()) {
-      return wrong("case.picks must hold whole numbers");
-    }
-    failing.failure.picks.push_back(pick.get<std::uint32_t>());
+  POWERCUT_TRY(failing.failure.picks, picks_from_json(reader, "picks"));
+  if (reader.has("schedule")) {
+    POWERCUT_TRY(failing.failure.schedule, picks_from_json(reader, "schedule"));
   }
   POWERCUT_TRY(const Json* const violation, reader.member("violation"));
   const Reader violated(*violation, "violation");

@@ -1,11 +1,12 @@
 // Case files: a failing case as JSON, complete, checked by a checksum, and the same on every machine.
 //
 //   format        "powercut case"
-//   version       1
+//   version       3; files of version 2 are read
 //   engine        its name; options {name: value}; defects [name]
 //   model         every knob by name
 //   workload      its name; seed; nested
-//   steps         [{kind, commit, count, operations: [{kind, table, a, b, amount}]}]
+//   steps         [{kind, session, isolation, commit, count, operations: [{kind, table, a, b, amount}]}]
+//   schedule      [number], the picks of who goes on; absent where every pick is 0
 //   crash_point   a number, or null when it failed with the power on; picks [number]
 //   violation     {oracle, summary, differences}
 //   trace_hash    16 hexadecimal digits

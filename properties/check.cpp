@@ -5,6 +5,7 @@
 #include "faultfs/sim_file_system.h"
 #include "faultfs/tracing_file_system.h"
 #include "properties/session_driver.h"
+#include "properties/side_by_side.h"
 
 #include <algorithm>
 #include <utility>
@@ -171,9 +172,9 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   if (made.has_error()) return Violation{Oracle::kAlive, "no session: " + made.error().message(), {}};
   const std::unique_ptr<engine::Session> session = std::move(made).value();
 
-  Expected found = promised.expected;
+  std::optional<Present> found = promised.expected;
   if (auto violation = compare(*database, *session, promised, found)) {
-    if (promised.expected == Expected::kAny) return violation;
+    if (!promised.expected) return violation;
     violation->summary = "a second recovery changed what the first had found: " + violation->summary;
     violation->oracle = Oracle::kIdempotent;
     return violation;
@@ -182,7 +183,7 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
     return visit({NextCrash::Where::kAfterRecovery, 0, then, disk, {promised.model, promised.interrupted, promised.set_up, found}});
   }
   if (observer != nullptr && then != Then::kNothing) observer->on_work();
-  if (then != Then::kNothing) return go_on(depth, *database, *session, promised, found, then, visit);
+  if (then != Then::kNothing) return go_on(depth, *database, *session, promised, *found, then, visit);
   return std::nullopt;
 }
 
@@ -208,13 +209,13 @@ std::optional<Violation> Checker::recover_faulty(faultfs::FaultyFileSystem& faul
       } else if (fault.owed == FaultClass::kSilent) {
         violation = compare_with_history(*session.value(), promised);
       } else {
-        Expected found = promised.expected;
+        std::optional<Present> found = promised.expected;
         violation = compare(*database, *session.value(), promised, found);
         error = read_error_;
         if (violation && !error && fault.owed == FaultClass::kMedia && faulty.fired() && !promised.model.history().empty()) {
           // Damage of what was written last looks like a write that the crash tore. No log can tell.
           const Model earlier = promised.model.without_last();
-          Expected before = Expected::kBefore;
+          std::optional<Present> before = 0;
           if (!compare(*database, *session.value(), {earlier, promised.interrupted, promised.set_up}, before)) return std::nullopt;
           error = read_error_;
         }
@@ -239,13 +240,17 @@ std::optional<Violation> Checker::compare_with_history(engine::Session& session,
   outcome_ = 0;
   std::optional<Violation> violation;
   const auto was_there = [&](std::uint32_t table, std::string_view key, std::string_view row) {
-    const ModelRow* const working = model.working().tables[table].find(key);
-    if (working != nullptr && working->row == row) return true;
     const auto made = [&](const Change& change) {
       return change.kind == Change::Kind::kRow && change.table == table && change.key == key && change.after_exists &&
              change.after == row;
     };
     if (std::any_of(model.abandoned().begin(), model.abandoned().end(), made)) return true;
+    for (std::size_t open = 0; open < model.sessions(); ++open) {
+      if (std::any_of(model.changes(open).begin(), model.changes(open).end(), made)) return true;
+    }
+    // What a recovery found and the model began with.
+    const ModelRow* const committed = model.committed().tables[table].find(key);
+    if (committed != nullptr && committed->row == row) return true;
     return std::any_of(model.history().begin(), model.history().end(),
                        [&](const auto& changes) { return std::any_of(changes.begin(), changes.end(), made); });
   };
@@ -265,14 +270,13 @@ std::optional<Violation> Checker::compare_with_history(engine::Session& session,
 }
 
 std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& database, engine::Session& session,
-                                        const Promised& promised, Expected found, Then then, const NextCrashVisitor& visit) {
+                                        const Promised& promised, Present found, Then then, const NextCrashVisitor& visit) {
   // What the user does: again what was interrupted, perhaps with other values, or if it is there already (or was no
   // transaction) a small new one. Records of the same length in the place of those that were lost are what it takes to
   // bring a stale tail of the log back.
-  const bool present = found == Expected::kAfter;
-  Model model = promised.model.recovered(present);
+  Model model = promised.model.recovered(found);
   const bool is_set_up = !model.committed().tables[0].exists;
-  const bool repeats = !is_set_up && promised.interrupted.kind == StepKind::kTransaction && !present;
+  const bool repeats = !is_set_up && promised.interrupted.kind == StepKind::kTransaction && found == 0;
   if (then == Then::kOtherWork && !repeats) return std::nullopt;
   Step next;
   if (is_set_up) {
@@ -291,8 +295,8 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
       nested_violation = visit({NextCrash::Where::kInWork, sync++, then, disk, kept});
     });
   }
-  SessionDriver driver(workload_, model, nullptr);
-  auto violation = driver.run(database, session, next);
+  auto violation = workload_.sessions() > 1 ? run_alone(workload_, model, database, session, next)
+                                            : SessionDriver(workload_, model, nullptr).run(database, session, next);
   disk.set_crash_hook(nullptr);
   if (nested_violation) return nested_violation;
   if (violation) {
@@ -304,23 +308,25 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
 }
 
 std::optional<Violation> Checker::compare(engine::Database& database, engine::Session& session, const Promised& promised,
-                                          Expected& found) {
+                                          std::optional<Present>& found) {
   const Model& model = promised.model;
   read_error_.reset();
   const auto unreadable = [&](const State& state, const Error& error) {
     if (is_disk_failure(error.code())) read_error_ = error.code();
     return explain(session, promised, state, error.message());
   };
-  if (found == Expected::kAny) {
-    found = Expected::kBefore;
-    if (model.promise() == Promise::kInDoubt) {
-      marker_key(model.transaction(), key_);
+  if (!found) {
+    found = 0;
+    Present bit = 1;
+    for (const std::size_t in_doubt : model.in_doubt()) {
+      marker_key(model.transaction(in_doubt), key_);
       const auto there = session.get(workload_.tables()[0].name, key_, row_);
       if (there.has_error() && is_disk_failure(there.error().code())) return unreadable(model.committed(), there.error());
-      if (there.has_value() && there.value()) found = Expected::kAfter;
+      if (there.has_value() && there.value()) *found |= bit;
+      bit <<= 1U;
     }
   }
-  const State& state = found == Expected::kAfter ? model.working() : model.committed();
+  const State& state = model.with(*found);
 
   // Every row, side by side with the model's.
   tally_.reset();
@@ -354,6 +360,7 @@ std::optional<Violation> Checker::compare(engine::Database& database, engine::Se
   workload_.tally_end(tally_, set_up, promised.set_up.count);
   if (!tally_.broken.empty()) return Violation{Oracle::kConsistent, tally_.broken, {}};
   outcome_ = state.hash;
+  if (promised.judge != nullptr) return (*promised.judge)(*found);
   return std::nullopt;
 }
 
@@ -426,7 +433,7 @@ Violation Checker::explain(engine::Session& session, const Promised& promised, c
   }
   workload_.tally_end(tally_, state.tables[0].exists, promised.set_up.count);
 
-  const bool in_doubt = model.promise() == Promise::kInDoubt;
+  const bool in_doubt = !model.in_doubt().empty();
   if (damaged) {
     violation.oracle = Oracle::kAlive;
     violation.summary = "the recovered database cannot be read" + (why.empty() ? std::string() : ": " + std::string(why));

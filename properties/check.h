@@ -41,15 +41,14 @@ class CheckObserver {
   virtual faultfs::TraceSink& trace() = 0;
 };
 
-// Which of the legal states must be found.
-enum class Expected : unsigned char { kAny, kBefore, kAfter };
-
 // What a recovery is held to.
 struct Promised {
   const Model& model;
   const Step& interrupted;
   const Step& set_up;
-  Expected expected = Expected::kAny;
+  // Which of the transactions in doubt must be there; without it, any of them may.
+  std::optional<Present> expected = std::nullopt;
+  const IsolationJudge* judge = nullptr;  // may be null
 };
 
 // What the user does once a recovery was found right.
@@ -94,7 +93,9 @@ class Checker {
                                    faultfs::Choices& choices, Then then, const NextCrashVisitor& visit, std::string_view why,
                                    CheckObserver* observer = nullptr);
 
-  static Promised promised_at(const CrashMoment& moment) { return {moment.model, moment.interrupted, moment.set_up}; }
+  static Promised promised_at(const CrashMoment& moment) {
+    return {moment.model, moment.interrupted, moment.set_up, std::nullopt, moment.judge};
+  }
 
   // The picks with which check() fails as recover() did that took `picks`.
   static std::vector<std::uint32_t> picks_to(std::uint32_t nested, Then then, std::span<const std::uint32_t> picks);
@@ -115,10 +116,11 @@ class Checker {
   std::optional<Violation> chosen(std::size_t depth, const faultfs::SimDisk& crashed, const Promised& promised,
                                   faultfs::Choices& choices, std::uint32_t nested, std::string_view why, CheckObserver* observer);
   std::optional<Violation> go_on(std::size_t depth, engine::Database& database, engine::Session& session, const Promised& promised,
-                                 Expected found, Then then, const NextCrashVisitor& visit);
+                                 Present found, Then then, const NextCrashVisitor& visit);
 
-  // Compares everything with the model; tells which of the two states of an in-doubt transaction it found.
-  std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised, Expected& found);
+  // Compares everything with the model; tells which of the transactions in doubt it found, unless `found` says so already.
+  std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised,
+                                   std::optional<Present>& found);
   Violation explain(engine::Session& session, const Promised& promised, const State& state, std::string_view why);
 
   // The fault that hits the recovery, or hit the work; what is owed then.

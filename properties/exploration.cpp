@@ -30,6 +30,7 @@ struct Round {
   std::atomic<std::uint64_t> recoveries{0};
   std::atomic<bool> budget_spent{false};
   std::atomic<bool> power_on_failure{false};
+  ScheduleCoverage schedules;  // before points
   std::array<Point, kMostPoints> point;
 };
 
@@ -107,10 +108,11 @@ class CaseRound {
                                             [&](std::uint64_t outcome) { worker.outcome(outcome); });
       worker.count(0, explorer.recoveries() - seen);
       round.recoveries += explorer.recoveries() - seen;
-      if (failure && failure->crash_point != kNoCrash) worker.failed(failure->crash_point);
+      if (failure && failure->crash_point != kNoCrash) worker.failed(explorer.failing_point());
       if (claimed && !round.budget_spent && (!failure || failure->crash_point == kNoCrash)) {
         // The timeline ended below the point that this worker would have taken.
         round.points = explorer.crash_points();
+        round.schedules = explorer.schedules();
         if (failure) {
           round.power_on_failure = true;
           worker.failed(explorer.crash_points());
@@ -139,6 +141,7 @@ class CaseRound {
     report_.figures.add(work.figures);
     report_.figures.distinct_outcomes = work.figures.distinct_outcomes;
     report_.points = round.points == kUnknown ? 0 : static_cast<std::uint32_t>(round.points);
+    report_.schedules = round.schedules;
     report_.points_done = report_.points_same = 0;
     report_.largest_bits = 0;
     report_.states = 0;
@@ -216,6 +219,7 @@ std::optional<Case> simplest_case(const Case& explored, const ExplorePlan& limit
 
   const Finder finder = [&](const Steps& steps, const Failure& known, std::uint64_t& recoveries_left) {
     ExplorePlan plan = limits;
+    plan.schedule = known.schedule;
     plan.only = known.violation.oracle;
     plan.most_at_point = std::min(plan.most_at_point, kSimplifyAtPoint);
     const std::uint64_t until = explorer.recoveries() + recoveries_left;

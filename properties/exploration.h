@@ -36,6 +36,7 @@ struct CaseReport {
   double total_bits = 0;          // of all crash points that are done
   WorkFigures figures;            // of all rounds; distinct outcomes are those of the last
   std::uint64_t states = 0;       // booted from the timeline, in the last round
+  ScheduleCoverage schedules;     // where sessions run side by side, if its timeline was run to the end
   Coverage coverage;              // of what survives a crash
   Coverage nested_coverage;       // of what survives further ones
   std::uint32_t rounds = 0;       // that are done at every crash point

@@ -1,5 +1,7 @@
 #include "properties/explore.h"
 
+#include "faultfs/assert.h"
+#include "faultfs/bounded_choices.h"
 #include "faultfs/random.h"
 
 #include <algorithm>
@@ -31,7 +33,7 @@ class Explorer::Point {
     report_.recoveries = owner_.checker_.recoveries() - before_;
     if (!found) return std::nullopt;
     while (!found->picks.empty() && found->picks.back() == 0) found->picks.pop_back();
-    return Failure{moment_.point, std::move(found->picks), std::move(found->violation)};
+    return Failure{{}, moment_.point, std::move(found->picks), std::move(found->violation)};
   }
 
  private:
@@ -157,10 +159,8 @@ class Explorer::Point {
   static std::uint64_t identity(const Root& root, const NextCrash& next) {
     const Model& model = next.promised.model;
     std::uint64_t hash = next.disk.image_hash();
-    for (const std::uint64_t value :
-         {std::uint64_t{root.depth}, std::uint64_t{root.nested}, static_cast<std::uint64_t>(next.then), model.transaction(),
-          static_cast<std::uint64_t>(model.promise()), static_cast<std::uint64_t>(next.promised.expected), model.committed().hash,
-          model.working().hash}) {
+    for (const std::uint64_t value : {std::uint64_t{root.depth}, std::uint64_t{root.nested}, static_cast<std::uint64_t>(next.then),
+                                      std::uint64_t{next.promised.expected ? *next.promised.expected + 1 : 0}, model.hash()}) {
       hash = combine(hash, value);
     }
     return hash;
@@ -182,26 +182,65 @@ std::optional<Failure> Explorer::explore(const Steps& steps, const ExplorePlan& 
   stop_ = &stop;
   outcome_ = &outcome;
   stopped_ = false;
+  points_ = 0;
+  schedules_ = {};
+  moments_.clear();
+  if (plan.schedule || setting_.workload->sessions() == 1) {
+    faultfs::RecordedChoices given(plan.schedule.value_or(std::vector<std::uint32_t>()));
+    auto failure = one_schedule(steps, given, claim, point_done);
+    if (failure) failure->schedule = plan.schedule.value_or(std::vector<std::uint32_t>());
+    return failure;
+  }
+  faultfs::BoundedChoices schedules;
+  for (std::uint32_t preemptions = 0;; ++preemptions) {
+    schedules.start(preemptions);
+    while (schedules.next()) {
+      if (schedules_.schedules == plan.most_schedules) return std::nullopt;
+      ++schedules_.schedules;
+      auto failure = one_schedule(steps, schedules, claim, point_done);
+      if (failure) {
+        failure->schedule.assign(schedules.picks().begin(), schedules.picks().end());
+        while (!failure->schedule.empty() && failure->schedule.back() == 0) failure->schedule.pop_back();
+        return failure;
+      }
+      if (stopped_) return std::nullopt;
+      POWERCUT_ASSERT(!schedules.diverged(), "the same picks give the same interleaving");
+    }
+    schedules_.preemptions = static_cast<int>(preemptions);
+    schedules_.exhaustive = !schedules.bounded();
+    if (schedules_.exhaustive || preemptions == plan.most_preemptions) return std::nullopt;
+  }
+}
+
+std::optional<Failure> Explorer::one_schedule(const Steps& steps, faultfs::Choices& schedule, const Claim& claim,
+                                              const PointSink& point_done) {
   std::optional<Failure> failure;
-  // What a crash may leave, and what is owed, are the same as long as none of these changes.
-  std::tuple<std::uint32_t, std::size_t, Promise, std::uint64_t, std::uint64_t> before{};
+  const bool side_by_side = setting_.workload->sessions() > 1;
+  // What a crash may leave, and what is owed, are the same as long as neither of these changes.
+  std::tuple<std::uint32_t, std::size_t, std::uint64_t> before{};
   const auto at_moment = [&](const CrashMoment& moment) {
-    const std::tuple now{moment.disk.operations(), moment.step, moment.model.promise(), moment.model.committed().hash,
-                         moment.model.working().hash};
-    const bool same = moment.point > 0 && now == before;
-    before = now;
-    if (claim && !claim(moment.point)) return true;
     PointReport report;
-    report.point = moment.point;
-    report.same_as_before = same;
-    if (!same) failure = Point(*this, moment, report).explore();
+    if (side_by_side) {
+      if (!moments_.insert(combine(combine(moment.disk.image_hash(), moment.model.hash()), moment.history_hash)).second)
+        return true;
+    } else {
+      const std::tuple now{moment.disk.operations(), moment.step, moment.model.hash()};
+      report.same_as_before = moment.point > 0 && now == before;
+      before = now;
+    }
+    report.point = points_++;
+    if (claim && !claim(report.point)) return true;
+    if (!report.same_as_before) failure = Point(*this, moment, report).explore();
     if (stopped_) return false;
-    if (point_done && !point_done(report)) return false;
+    if (point_done && !point_done(report)) {
+      stopped_ = true;
+      return false;
+    }
     return !failure;
   };
-  auto powered_on = timeline_.run(engine_, setting_, steps, at_moment);
+  auto powered_on = timeline_.run(engine_, setting_, steps, schedule, at_moment);
   if (!failure && !stopped_ && powered_on && (!plan_.only || powered_on->oracle == *plan_.only))
-    failure = Failure{kNoCrash, {}, std::move(*powered_on)};
+    failure = Failure{{}, kNoCrash, {}, std::move(*powered_on)};
   return failure;
 }
 

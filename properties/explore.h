@@ -36,6 +36,18 @@ struct ExplorePlan {
   std::uint64_t most_further = std::numeric_limits<std::uint64_t>::max();
   // Only failures of this oracle count, if it is set.
   std::optional<Oracle> only = std::nullopt;
+  // Where sessions run side by side: every interleaving with so many preemptions or fewer, and no more interleavings than
+  // this; or one that is given.
+  std::uint32_t most_preemptions = 2;
+  std::uint64_t most_schedules = std::numeric_limits<std::uint64_t>::max();
+  std::optional<std::vector<std::uint32_t>> schedule = std::nullopt;
+};
+
+// How many interleavings were visited.
+struct ScheduleCoverage {
+  std::uint64_t schedules = 0;
+  int preemptions = -1;     // all with so many or fewer
+  bool exhaustive = false;  // there are no others
 };
 
 // How much of a tree, or of many, was visited.
@@ -67,7 +79,8 @@ class Explorer {
  public:
   // Told the hash of each recovered state. May be empty.
   using OutcomeSink = std::function<void(std::uint64_t)>;
-  // Told before a crash point is explored; false leaves it to somebody else.
+  // Told before a crash point is explored; false leaves it to somebody else. Of several interleavings those points count that
+  // differ from all before, in what is on the disk, owed and judged; they are numbered from 0 over all interleavings.
   using Claim = std::function<bool(std::uint32_t point)>;
   // Told after it. False ends the exploration.
   using PointSink = std::function<bool(const PointReport&)>;
@@ -80,14 +93,19 @@ class Explorer {
   std::optional<Failure> explore(const Steps& steps, const ExplorePlan& plan, const Claim& claim, const PointSink& point_done,
                                  const Stop& stop, const OutcomeSink& outcome);
 
-  // Crash points of the last timeline that ran to its end.
-  std::uint32_t crash_points() const { return timeline_.crash_points(); }
+  // Crash points seen, all of them if explore() ran to its end.
+  std::uint32_t crash_points() const { return points_; }
+  // The number of the crash point that failed, as claims count them.
+  std::uint32_t failing_point() const { return points_ - 1; }
+  const ScheduleCoverage& schedules() const { return schedules_; }
   std::uint64_t recoveries() const { return checker_.recoveries(); }
 
  private:
   class Point;
 
   bool stop_now();
+  std::optional<Failure> one_schedule(const Steps& steps, faultfs::Choices& schedule, const Claim& claim,
+                                      const PointSink& point_done);
 
   const Setting& setting_;
   engine::Engine& engine_;
@@ -100,7 +118,10 @@ class Explorer {
   const Stop* stop_ = nullptr;
   const OutcomeSink* outcome_ = nullptr;
   bool stopped_ = false;
-  std::unordered_set<std::uint64_t> seen_;  // disks and promises of further crashes, at this crash point
+  std::unordered_set<std::uint64_t> seen_;     // disks and promises of further crashes, at this crash point
+  std::unordered_set<std::uint64_t> moments_;  // crash points of all interleavings
+  std::uint32_t points_ = 0;
+  ScheduleCoverage schedules_;
 };
 
 }  // namespace powercut::properties

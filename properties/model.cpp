@@ -1,5 +1,6 @@
 #include "properties/model.h"
 
+#include "faultfs/assert.h"
 #include "faultfs/hash.h"
 
 #include <algorithm>
@@ -28,16 +29,65 @@ const ModelRow* ModelTable::find(std::string_view key) const {
   return at < rows.size() && rows[at].key == key ? &rows[at] : nullptr;
 }
 
-Model::Model(std::size_t tables) {
+Model::Model(std::size_t tables, std::size_t sessions) : open_(sessions) {
+  POWERCUT_ASSERT(sessions >= 1 && sessions <= kMostSessions, "a model has from 1 to 32 sessions");
   committed_.tables.resize(tables);
   working_.tables.resize(tables);
+  for (Open& open : open_) next_transaction(open);
 }
 
-Model Model::recovered(bool with_in_doubt) const {
+void Model::next_transaction(Open& open) {
+  open.changes.clear();
+  open.promise = Promise::kNone;
+  open.transaction = next_transaction_++;
+}
+
+std::vector<std::size_t> Model::in_doubt() const {
+  std::vector<std::size_t> sessions;
+  for (std::size_t session = 0; session < open_.size(); ++session) {
+    if (open_[session].promise == Promise::kInDoubt) sessions.push_back(session);
+  }
+  return sessions;
+}
+
+const State& Model::with(Present present) const {
+  if (present == 0) return committed_;
+  if (alone()) return working_;
+  for (const auto& [known, state] : with_) {
+    if (known == present) return state;
+  }
+  std::vector<Change> changes;
+  Present bit = 1;
+  for (const std::size_t session : in_doubt()) {
+    if ((present & bit) != 0) changes.insert(changes.end(), open_[session].changes.begin(), open_[session].changes.end());
+    bit <<= 1U;
+  }
+  State state = committed_;
+  Orders orders = orders_;
+  apply_in_order(state, orders, changes);
+  with_.emplace_back(present, std::move(state));
+  return with_.back().second;
+}
+
+std::uint64_t Model::hash() const {
+  std::uint64_t hash = committed_.hash;
+  for (const Open& open : open_) {
+    hash = combine(combine(hash, open.transaction), static_cast<std::uint64_t>(open.promise));
+    if (alone() || open.promise == Promise::kNone) continue;
+    for (const Change& change : open.changes) {
+      hash = combine(hash, combine(row_hash(change.table, change.key, change.after), change.after_exists ? 1 : 0));
+    }
+  }
+  return alone() ? combine(hash, working_.hash) : hash;
+}
+
+Model Model::recovered(Present present) const {
   Model model(0);
-  model.committed_ = with_in_doubt ? working_ : committed_;
+  model.committed_ = with(present);
   model.working_ = model.committed_;
-  model.transaction_ = transaction_ + (with_in_doubt ? 1 : 0);
+  // One that is not there gives its number to the next.
+  model.open_[0].transaction = alone() && present == 0 ? open_[0].transaction : next_transaction_;
+  model.next_transaction_ = model.open_[0].transaction + 1;
   return model;
 }
 
@@ -47,6 +97,9 @@ void Model::apply(State& state, const Change& change, bool forward) {
   if (change.kind == Change::Kind::kTable) {
     if (table.exists != exists) state.hash += exists ? table_hash(change.table) : -table_hash(change.table);
     table.exists = exists;
+    if (exists) return;
+    for (const ModelRow& row : table.rows) state.hash -= row_hash(change.table, row.key, row.row);
+    table.rows.clear();
     return;
   }
   const std::string& wanted = forward ? change.after : change.before;
@@ -64,84 +117,118 @@ void Model::apply(State& state, const Change& change, bool forward) {
   }
 }
 
-void Model::record(Change change) {
-  apply(working_, change, true);
-  changes_.push_back(std::move(change));
+// The changes of a row in the order in which they were made, and none that was made before one that is in the state.
+void Model::apply_in_order(State& state, Orders& orders, std::vector<Change>& changes) {
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.order < b.order; });
+  for (Change& change : changes) {
+    std::uint64_t& newest = orders[{change.table, change.kind == Change::Kind::kTable ? std::string() : change.key}];
+    if (change.order < newest) continue;
+    newest = change.order;
+    if (change.kind == Change::Kind::kTable) {
+      change.before_exists = state.tables[change.table].exists;
+    } else {
+      const ModelRow* const before = state.tables[change.table].find(change.key);
+      change.before_exists = before != nullptr;
+      if (before != nullptr) change.before = before->row;
+    }
+    apply(state, change, true);
+  }
+}
+
+void Model::record(Change change, std::size_t session) {
+  change.order = next_order_++;
+  if (alone()) apply(working_, change, true);
+  with_.clear();
+  open_[session].changes.push_back(std::move(change));
 }
 
 Model Model::without_last() const {
   Model earlier = *this;
-  earlier.rolled_back();
+  earlier.with_.clear();
+  for (std::size_t session = 0; session < open_.size(); ++session) earlier.rolled_back(session);
   const std::vector<Change> last = std::move(earlier.history_.back());
   earlier.history_.pop_back();
   for (auto change = last.rbegin(); change != last.rend(); ++change) {
-    earlier.apply(earlier.committed_, *change, false);
-    earlier.apply(earlier.working_, *change, false);
+    apply(earlier.committed_, *change, false);
+    if (alone()) apply(earlier.working_, *change, false);
   }
   return earlier;
 }
 
-void Model::put(std::uint32_t table, std::string_view key, std::string_view row) {
+void Model::put(std::uint32_t table, std::string_view key, std::string_view row, std::size_t session) {
   Change change;
   change.table = table;
   change.key = key;
   change.after_exists = true;
   change.after = row;
-  if (const ModelRow* before = working_.tables[table].find(key)) {
+  const ModelRow* const before = alone() ? working_.tables[table].find(key) : nullptr;
+  if (before != nullptr) {
     change.before_exists = true;
     change.before = before->row;
   }
-  record(std::move(change));
+  record(std::move(change), session);
 }
 
-void Model::erase(std::uint32_t table, std::string_view key) {
-  const ModelRow* before = working_.tables[table].find(key);
-  if (before == nullptr) return;
+void Model::erase(std::uint32_t table, std::string_view key, std::size_t session) {
   Change change;
   change.table = table;
   change.key = key;
-  change.before_exists = true;
-  change.before = before->row;
-  record(std::move(change));
+  if (alone()) {
+    const ModelRow* const before = working_.tables[table].find(key);
+    if (before == nullptr) return;
+    change.before_exists = true;
+    change.before = before->row;
+  }
+  record(std::move(change), session);
 }
 
-void Model::create_table(std::uint32_t table) {
+void Model::create_table(std::uint32_t table, std::size_t session) {
   Change change;
   change.kind = Change::Kind::kTable;
   change.table = table;
   change.after_exists = true;
-  record(std::move(change));
+  record(std::move(change), session);
 }
 
-void Model::drop_table(std::uint32_t table) {
-  while (!working_.tables[table].rows.empty()) erase(table, std::string(working_.tables[table].rows.back().key));
+void Model::drop_table(std::uint32_t table, std::size_t session) {
+  while (alone() && !working_.tables[table].rows.empty()) erase(table, std::string(working_.tables[table].rows.back().key));
   Change change;
   change.kind = Change::Kind::kTable;
   change.table = table;
   change.before_exists = true;
-  record(std::move(change));
+  record(std::move(change), session);
 }
 
-void Model::undo_to(std::size_t mark) {
-  while (changes_.size() > mark) {
-    apply(working_, changes_.back(), false);
-    abandoned_.push_back(std::move(changes_.back()));
-    changes_.pop_back();
+void Model::undo_to(std::size_t mark, std::size_t session) {
+  auto& changes = open_[session].changes;
+  while (changes.size() > mark) {
+    if (alone()) apply(working_, changes.back(), false);
+    abandoned_.push_back(std::move(changes.back()));
+    changes.pop_back();
   }
+  with_.clear();
 }
 
-void Model::acknowledged() {
-  for (const Change& change : changes_) apply(committed_, change, true);
-  history_.push_back(std::move(changes_));
-  changes_.clear();
-  promise_ = Promise::kNone;
-  ++transaction_;
+void Model::commit_called(std::size_t session) {
+  open_[session].promise = Promise::kInDoubt;
+  with_.clear();
 }
 
-void Model::rolled_back() {
-  undo_to(0);
-  promise_ = Promise::kNone;
-  ++transaction_;
+void Model::acknowledged(std::size_t session) {
+  Open& open = open_[session];
+  if (alone()) {
+    for (const Change& change : open.changes) apply(committed_, change, true);
+  } else {
+    apply_in_order(committed_, orders_, open.changes);
+  }
+  with_.clear();
+  history_.push_back(std::move(open.changes));
+  next_transaction(open);
+}
+
+void Model::rolled_back(std::size_t session) {
+  undo_to(0, session);
+  next_transaction(open_[session]);
 }
 
 }  // namespace powercut::properties

@@ -1,15 +1,21 @@
 // The model: what the database must hold, and what the user was told.
 //
-// A State is every table with its rows in key order. The model keeps two: `committed`, the transactions that were
-// acknowledged, and `working`, the same with the changes of the transaction that is open. Between the call of commit and
-// its answer the transaction is in doubt, and a crash may leave either.
+// A State is every table with its rows in key order. `committed` holds the transactions that were acknowledged. Each session
+// may have one that is open; between the call of commit and its answer it is in doubt, and a crash may leave it or not,
+// independently of the others in doubt.
+//
+// With one session `working` is kept too: `committed` with the changes of the open transaction, which tells what each
+// statement must answer. Side by side, changes of a row count in the order in which they were made, whoever was acknowledged
+// first.
 #pragma once
 
 #include "engine/engine.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace powercut::properties {
@@ -34,7 +40,8 @@ struct State {
   std::uint64_t hash = 0;  // of the contents, kept by Model; equal states have equal hashes
 };
 
-// One change of one row or table, enough to do it again and to undo it.
+// One change of one row or table, enough to do it again and, once it is in a state, to undo it. A table that stops existing
+// has lost its rows first, with one session; else with it.
 struct Change {
   enum class Kind : unsigned char { kRow, kTable };
   Kind kind = Kind::kRow;
@@ -44,6 +51,7 @@ struct Change {
   bool after_exists = false;
   std::string before;
   std::string after;
+  std::uint64_t order = 0;  // among the changes of all sessions
 };
 
 // What the user was told of the last transaction.
@@ -52,48 +60,77 @@ enum class Promise : unsigned char {
   kInDoubt,  // its commit was called and has not returned, or has returned an error
 };
 
+// Which of the transactions in doubt are there: bit i for Model::in_doubt()[i].
+using Present = std::uint32_t;
+
 class Model {
  public:
-  explicit Model(std::size_t tables);
+  static constexpr std::size_t kMostSessions = 32;
 
+  // From 1 to kMostSessions sessions.
+  explicit Model(std::size_t tables, std::size_t sessions = 1);
+
+  std::size_t sessions() const { return open_.size(); }
   const State& committed() const { return committed_; }
+  // Of a model with one session.
   const State& working() const { return working_; }
-  Promise promise() const { return promise_; }
-  // Identifies the transaction that is open, or that will be next.
-  std::uint64_t transaction() const { return transaction_; }
+  Promise promise(std::size_t session = 0) const { return open_[session].promise; }
+  // Identifies the transaction that is open in a session, or that will be next.
+  std::uint64_t transaction(std::size_t session = 0) const { return open_[session].transaction; }
+  // The sessions whose transactions are in doubt, in order.
+  std::vector<std::size_t> in_doubt() const;
+  // What is there if these of the transactions in doubt are.
+  const State& with(Present present) const;
+  // What is expected after a crash: equal models have equal hashes.
+  std::uint64_t hash() const;
+  // The changes of a session's open transaction.
+  const std::vector<Change>& changes(std::size_t session) const { return open_[session].changes; }
   // The changes of each acknowledged transaction, in order; kept for classification.
   const std::vector<std::vector<Change>>& history() const { return history_; }
   // Changes that were undone or never committed, in order.
   const std::vector<Change>& abandoned() const { return abandoned_; }
 
-  // The model of the database as a recovery left it, with the transaction in doubt or without it.
-  Model recovered(bool with_in_doubt) const;
+  // The model, with one session, of the database as a recovery left it.
+  Model recovered(Present present) const;
   // Nothing is open, and the last acknowledged transaction never was. There must be one.
   Model without_last() const;
 
-  void put(std::uint32_t table, std::string_view key, std::string_view row);
-  void erase(std::uint32_t table, std::string_view key);
-  void create_table(std::uint32_t table);
-  void drop_table(std::uint32_t table);
+  void put(std::uint32_t table, std::string_view key, std::string_view row, std::size_t session = 0);
+  void erase(std::uint32_t table, std::string_view key, std::size_t session = 0);
+  void create_table(std::uint32_t table, std::size_t session = 0);
+  void drop_table(std::uint32_t table, std::size_t session = 0);
 
-  std::size_t mark() const { return changes_.size(); }
-  void undo_to(std::size_t mark);
+  std::size_t mark(std::size_t session = 0) const { return open_[session].changes.size(); }
+  void undo_to(std::size_t mark, std::size_t session = 0);
 
-  void commit_called() { promise_ = Promise::kInDoubt; }
-  void acknowledged();
-  void rolled_back();
+  void commit_called(std::size_t session = 0);
+  void acknowledged(std::size_t session = 0);
+  void rolled_back(std::size_t session = 0);
 
  private:
-  void apply(State& state, const Change& change, bool forward);
-  void record(Change change);
+  struct Open {
+    std::uint64_t transaction = 0;
+    std::vector<Change> changes;
+    Promise promise = Promise::kNone;
+  };
+  // When the newest change that is in a state was made, by row.
+  using Orders = std::map<std::pair<std::uint32_t, std::string>, std::uint64_t>;
+
+  bool alone() const { return open_.size() == 1; }
+  static void apply(State& state, const Change& change, bool forward);
+  static void apply_in_order(State& state, Orders& orders, std::vector<Change>& changes);
+  void record(Change change, std::size_t session);
+  void next_transaction(Open& open);
 
   State committed_;
   State working_;
-  std::vector<Change> changes_;
+  std::vector<Open> open_;  // by session
+  Orders orders_;           // of committed_, side by side
+  mutable std::vector<std::pair<Present, State>> with_;
   std::vector<std::vector<Change>> history_;
   std::vector<Change> abandoned_;
-  Promise promise_ = Promise::kNone;
-  std::uint64_t transaction_ = 0;
+  std::uint64_t next_transaction_ = 0;
+  std::uint64_t next_order_ = 1;
 };
 
 }  // namespace powercut::properties

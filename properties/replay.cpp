@@ -23,6 +23,14 @@ struct Fate {
   std::string text;
 };
 
+std::string in_doubt_text(const Model& model) {
+  if (model.sessions() == 1) return model.promise() == Promise::kInDoubt ? ": its commit was called and has not returned" : "";
+  std::string text;
+  for (const std::size_t session : model.in_doubt())
+    text += (text.empty() ? "; commits have not returned of session " : ", ") + std::to_string(session);
+  return text;
+}
+
 // Collects the trace into a hash and, if asked, into words.
 class Witness final : public CheckObserver {
  public:
@@ -39,9 +47,8 @@ class Witness final : public CheckObserver {
   void on_crash(const CrashMoment& moment) {
     crashed_ = true;
     if (!narrate_) return;
-    narrative_.history.push_back(
-        "the power fails " + std::string(moment.where) + ", in step " + std::to_string(moment.step) +
-        (moment.model.promise() == Promise::kInDoubt ? ": its commit was called and has not returned" : ""));
+    narrative_.history.push_back("the power fails " + std::string(moment.where) + ", in step " + std::to_string(moment.step) +
+                                 in_doubt_text(moment.model));
     moment.disk.for_each_pending([&](const faultfs::PendingChange& change) {
       Fate fate;
       fate.path = moment.disk.path_of(change.inode);
@@ -53,6 +60,15 @@ class Witness final : public CheckObserver {
     });
     flush(narrative_.pending);
     if (narrative_.pending.empty()) narrative_.pending.push_back("nothing: every change was durable");
+  }
+
+  void on_statement(std::size_t session, std::string_view statement, std::string_view answer) {
+    hash_.add(session);
+    hash_.add(statement);
+    hash_.add(answer);
+    if (crashed_ || !narrate_) return;
+    narrative_.history.push_back("  session " + std::to_string(session) + ": " + std::string(statement) + ": " +
+                                 std::string(answer));
   }
 
   void on_boot(std::size_t depth, std::string_view why) override {
@@ -175,9 +191,14 @@ Result<Replayed> replay(const Case& failing, bool narrate) {
   Searcher searcher(*engine, failing.setting);
   Witness witness(failing.setting, failing.steps, narrate);
   Replayed result;
-  result.violation = searcher.execute(
-      failing.steps, failing.failure.crash_point, failing.failure.picks, &witness, &witness.timeline_trace(),
-      [&](const CrashMoment& moment) { witness.on_crash(moment); }, [&](std::size_t step) { witness.on_step(step); });
+  Timeline::Watch watch;
+  watch.trace = &witness.timeline_trace();
+  watch.step = [&](std::size_t step) { witness.on_step(step); };
+  watch.statement = [&](std::size_t session, std::string_view statement, std::string_view answer) {
+    witness.on_statement(session, statement, answer);
+  };
+  result.violation = searcher.execute(failing.steps, failing.failure, &witness, watch,
+                                      [&](const CrashMoment& moment) { witness.on_crash(moment); });
   if (result.violation) {
     witness.add_to_hash(to_string(result.violation->oracle));
     witness.add_to_hash(result.violation->summary);

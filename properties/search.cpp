@@ -5,6 +5,8 @@
 namespace powercut::properties {
 namespace {
 
+constexpr std::uint64_t kSchedule = 7;  // the seed's stream of who goes on
+
 std::vector<std::uint32_t> without_trailing_zeros(std::span<const std::uint32_t> picks) {
   std::vector<std::uint32_t> kept(picks.begin(), picks.end());
   while (!kept.empty() && kept.back() == 0) kept.pop_back();
@@ -26,7 +28,7 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
       return false;
     }
     if (plan.only && violation->oracle != *plan.only) return false;
-    failure = Failure{moment.point, {}, std::move(*violation)};
+    failure = Failure{{}, moment.point, {}, std::move(*violation)};
     return true;
   };
   const auto at_moment = [&](const CrashMoment& moment) {
@@ -47,29 +49,32 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
     }
     return checker_.recoveries() - recoveries_before < plan.most_recoveries;
   };
-  auto powered_on = timeline_.run(engine_, setting_, steps, at_moment);
+  faultfs::RandomChoices drawn(combine(plan.seed, kSchedule));
+  faultfs::RecordedChoices given(plan.schedule.value_or(std::vector<std::uint32_t>()));
+  faultfs::Choices& schedule = plan.schedule ? static_cast<faultfs::Choices&>(given) : drawn;
+  auto powered_on = timeline_.run(engine_, setting_, steps, schedule, at_moment);
   count_.recoveries += checker_.recoveries() - recoveries_before;
   if (!failure && powered_on && (!plan.only || powered_on->oracle == *plan.only))
-    failure = Failure{kNoCrash, {}, std::move(*powered_on)};
+    failure = Failure{{}, kNoCrash, {}, std::move(*powered_on)};
+  if (failure) failure->schedule = without_trailing_zeros(plan.schedule ? given.picks() : drawn.picks());
   return failure;
 }
 
-std::optional<Violation> Searcher::execute(const Steps& steps, std::uint32_t crash_point, std::span<const std::uint32_t> picks,
-                                           CheckObserver* observer, faultfs::TraceSink* trace,
-                                           const std::function<void(const CrashMoment&)>& at_crash,
-                                           const Timeline::StepHook& at_step) {
+std::optional<Violation> Searcher::execute(const Steps& steps, const Failure& how, CheckObserver* observer,
+                                           const Timeline::Watch& watch, const std::function<void(const CrashMoment&)>& at_crash) {
   std::optional<Violation> violation;
   const std::uint64_t recoveries_before = checker_.recoveries();
   const auto at_moment = [&](const CrashMoment& moment) {
-    if (moment.point != crash_point) return true;
+    if (moment.point != how.crash_point) return true;
     if (at_crash) at_crash(moment);
     ++count_.states;
-    faultfs::RecordedChoices choices({picks.begin(), picks.end()});
+    faultfs::RecordedChoices choices(how.picks);
     violation = checker_.check(moment, choices, observer);
     if (observer != nullptr) observer->on_checked(checker_.last_disk());
     return false;
   };
-  auto powered_on = timeline_.run(engine_, setting_, steps, at_moment, trace, at_step);
+  faultfs::RecordedChoices schedule(how.schedule);
+  auto powered_on = timeline_.run(engine_, setting_, steps, schedule, at_moment, watch);
   count_.recoveries += checker_.recoveries() - recoveries_before;
   return violation ? std::move(violation) : std::move(powered_on);
 }

@@ -18,6 +18,8 @@ struct SearchPlan {
   std::uint64_t seed = 0;             // of the crash states
   std::uint32_t points_of_16 = 16;    // how many of 16 crash points are looked at
   std::uint32_t boots_per_point = 2;  // random crash states at each of them
+  // Who goes on: drawn from the seed, unless given.
+  std::optional<std::vector<std::uint32_t>> schedule;
   // Tried at each point before the random ones.
   std::vector<std::vector<std::uint32_t>> picks_to_try;
   // Only failures of this oracle count, if it is set.
@@ -35,12 +37,11 @@ class Searcher {
   // The first failure, or nothing. Its picks end where the last one that is not 0 does.
   std::optional<Failure> search(const Steps& steps, const SearchPlan& plan, const OutcomeSink& outcome = nullptr);
 
-  // Crashes exactly so. `observer` and `trace` may be null; at_crash is told where the crash is, just before it, and
-  // at_step of each step that begins.
-  std::optional<Violation> execute(const Steps& steps, std::uint32_t crash_point, std::span<const std::uint32_t> picks,
-                                   CheckObserver* observer = nullptr, faultfs::TraceSink* trace = nullptr,
-                                   const std::function<void(const CrashMoment&)>& at_crash = nullptr,
-                                   const Timeline::StepHook& at_step = nullptr);
+  // Crashes exactly as `how` says (its violation does not matter). `observer` may be null; at_crash is told where the crash is,
+  // just before it.
+  std::optional<Violation> execute(const Steps& steps, const Failure& how, CheckObserver* observer = nullptr,
+                                   const Timeline::Watch& watch = {},
+                                   const std::function<void(const CrashMoment&)>& at_crash = nullptr);
 
   const SearchCount& count() const { return count_; }
 

@@ -153,6 +153,8 @@ void SessionDriver::operate(engine::Database& database, engine::Session& session
       }
       return;
     }
+    default:
+      return fail(Oracle::kAlive, "one session alone has no operation " + std::string(to_string(operation.kind)));
   }
 }
 

@@ -24,26 +24,14 @@ class Shrinking {
     steps_ = current.value();
   }
 
-  // Sets picks to 0, in halves, quarters and so on down to one, as long as it still fails; then makes each smaller.
+  // Fewer turns taken from somebody. The crash may then be at another point.
+  void shrink_schedule() {
+    shrink_list(&Failure::schedule, [this](Failure candidate) { return fails(steps_, candidate); });
+  }
+
   void shrink_picks() {
     if (failure_.crash_point == kNoCrash) return;
-    for (std::size_t chunk = std::max<std::size_t>(1, failure_.picks.size()); chunk > 0; chunk /= 2) {
-      for (std::size_t at = 0; at < failure_.picks.size() && !exhausted(); at += chunk) {
-        std::vector<std::uint32_t> picks = failure_.picks;
-        const auto from = picks.begin() + static_cast<std::ptrdiff_t>(at);
-        const auto to = picks.begin() + static_cast<std::ptrdiff_t>(std::min(at + chunk, picks.size()));
-        if (std::all_of(from, to, [](std::uint32_t pick) { return pick == 0; })) continue;
-        std::fill(from, to, 0U);
-        accept_if_fails(std::move(picks));
-      }
-    }
-    for (std::size_t at = 0; at < failure_.picks.size() && !exhausted(); ++at) {
-      for (std::uint32_t smaller = 1; smaller < failure_.picks[at]; ++smaller) {
-        std::vector<std::uint32_t> picks = failure_.picks;
-        picks[at] = smaller;
-        if (accept_if_fails(std::move(picks))) break;
-      }
-    }
+    shrink_list(&Failure::picks, [this](Failure candidate) { return accept_if_fails(std::move(candidate)); });
   }
 
   Shrunk result() { return {std::move(steps_), std::move(failure_)}; }
@@ -51,21 +39,54 @@ class Shrinking {
  private:
   bool exhausted() const { return left_ == 0; }
 
+  // Sets picks to 0, in halves, quarters and so on down to one, as long as it still fails; then makes each smaller. `accept`
+  // makes a candidate that fails the failure.
+  template <class Accept>
+  void shrink_list(std::vector<std::uint32_t> Failure::*list, const Accept& accept) {
+    for (std::size_t chunk = std::max<std::size_t>(1, (failure_.*list).size()); chunk > 0; chunk /= 2) {
+      for (std::size_t at = 0; at < (failure_.*list).size() && !exhausted(); at += chunk) {
+        Failure candidate = failure_;
+        auto& picks = candidate.*list;
+        const auto from = picks.begin() + static_cast<std::ptrdiff_t>(at);
+        const auto to = picks.begin() + static_cast<std::ptrdiff_t>(std::min(at + chunk, picks.size()));
+        if (std::all_of(from, to, [](std::uint32_t pick) { return pick == 0; })) continue;
+        std::fill(from, to, 0U);
+        accept(std::move(candidate));
+      }
+    }
+    for (std::size_t at = 0; at < (failure_.*list).size() && !exhausted(); ++at) {
+      for (std::uint32_t smaller = 1; smaller < (failure_.*list)[at]; ++smaller) {
+        Failure candidate = failure_;
+        (candidate.*list)[at] = smaller;
+        if (accept(std::move(candidate))) break;
+      }
+    }
+  }
+
+  // With who goes on as it is known, or as simple as can be.
   bool fails(const Steps& steps) {
-    auto found = finder_(steps, failure_, left_);
+    if (fails(steps, failure_)) return true;
+    if (failure_.schedule.empty()) return false;
+    Failure unscheduled = failure_;
+    unscheduled.schedule.clear();
+    return fails(steps, unscheduled);
+  }
+
+  bool fails(const Steps& steps, const Failure& known) {
+    auto found = finder_(steps, known, left_);
     if (!found) return false;
     failure_ = std::move(*found);
     return true;
   }
 
-  bool accept_if_fails(std::vector<std::uint32_t> picks) {
+  bool accept_if_fails(Failure candidate) {
     const std::uint64_t before = searcher_.count().recoveries;
-    auto violation = searcher_.execute(steps_, failure_.crash_point, picks);
-    left_ -= std::min(left_, searcher_.count().recoveries - before);
+    auto violation = searcher_.execute(steps_, candidate);
+    left_ -= std::min(left_, 1 + searcher_.count().recoveries - before);
     if (!violation || violation->oracle != failure_.violation.oracle) return false;
-    while (!picks.empty() && picks.back() == 0) picks.pop_back();
-    failure_.picks = std::move(picks);
-    failure_.violation = std::move(*violation);
+    while (!candidate.picks.empty() && candidate.picks.back() == 0) candidate.picks.pop_back();
+    candidate.violation = std::move(*violation);
+    failure_ = std::move(candidate);
     return true;
   }
 
@@ -83,12 +104,13 @@ Finder random_finder(Searcher& searcher) {
     SearchPlan plan;
     plan.seed = 1;
     plan.boots_per_point = 8;
+    plan.schedule = known.schedule;
     plan.picks_to_try = {known.picks};
     plan.only = known.violation.oracle;
     plan.most_recoveries = recoveries_left;
     const std::uint64_t before = searcher.count().recoveries;
     auto found = searcher.search(steps, plan);
-    recoveries_left -= std::min(recoveries_left, searcher.count().recoveries - before);
+    recoveries_left -= std::min(recoveries_left, 1 + searcher.count().recoveries - before);
     return found;
   };
 }
@@ -97,6 +119,7 @@ Shrunk shrink(Searcher& searcher, const rc::Shrinkable<Steps>& steps, const Fail
               std::uint64_t most_recoveries) {
   Shrinking shrinking(searcher, failure, finder, most_recoveries);
   shrinking.shrink_steps(steps);
+  shrinking.shrink_schedule();
   shrinking.shrink_picks();
   return shrinking.result();
 }

@@ -6,7 +6,7 @@
 namespace powercut::properties {
 namespace {
 
-constexpr std::array<std::pair<OperationKind, std::string_view>, 13> kOperations{{
+constexpr std::array<std::pair<OperationKind, std::string_view>, 20> kOperations{{
     {OperationKind::kTransfer, "transfer"},
     {OperationKind::kInsert, "insert"},
     {OperationKind::kUpdate, "update"},
@@ -20,6 +20,20 @@ constexpr std::array<std::pair<OperationKind, std::string_view>, 13> kOperations
     {OperationKind::kCreateTable, "create table"},
     {OperationKind::kDropTable, "drop table"},
     {OperationKind::kCheckpoint, "checkpoint"},
+    {OperationKind::kGetForShare, "get for share"},
+    {OperationKind::kGetForUpdate, "get for update"},
+    {OperationKind::kAudit, "audit"},
+    {OperationKind::kEdit, "edit"},
+    {OperationKind::kAlterTable, "alter table"},
+    {OperationKind::kOrder, "order"},
+    {OperationKind::kPay, "pay"},
+}};
+
+constexpr std::array<std::pair<engine::Isolation, std::string_view>, 4> kLevels{{
+    {engine::Isolation::kReadUncommitted, "read-uncommitted"},
+    {engine::Isolation::kReadCommitted, "read-committed"},
+    {engine::Isolation::kRepeatableRead, "repeatable-read"},
+    {engine::Isolation::kSerializable, "serializable"},
 }};
 
 constexpr std::array<std::pair<StepKind, std::string_view>, 4> kSteps{{
@@ -51,6 +65,8 @@ std::string_view find_name(const Table& table, Kind wanted) {
 
 std::string_view to_string(OperationKind kind) { return find_name(kOperations, kind); }
 std::string_view to_string(StepKind kind) { return find_name(kSteps, kind); }
+std::string_view to_string(engine::Isolation level) { return find_name(kLevels, level); }
+Result<engine::Isolation> isolation_level(std::string_view name) { return find_kind(kLevels, name, "isolation level"); }
 Result<OperationKind> operation_kind(std::string_view name) { return find_kind(kOperations, name, "operation"); }
 Result<StepKind> step_kind(std::string_view name) { return find_kind(kSteps, name, "step"); }
 

@@ -1,5 +1,6 @@
 // What a workload does: steps, each a whole transaction, a checkpoint or a reopening of the database, and the operations
-// inside a transaction. Plain data: generated, shrunk, written to case files and interpreted (session_driver.h).
+// inside a transaction. Plain data: generated, shrunk, written to case files and interpreted: one after another
+// (session_driver.h), or those of each session side by side with those of the others (side_by_side.h).
 #pragma once
 
 #include "engine/engine.h"
@@ -24,6 +25,15 @@ enum class OperationKind : unsigned char {
   kCreateTable,  // the table
   kDropTable,    // the table
   kCheckpoint,   // of the database, with the transaction open
+
+  // Of sessions side by side.
+  kGetForShare,   // row a
+  kGetForUpdate,  // row a
+  kAudit,         // all rows: their total, which the level may promise to be what it was
+  kEdit,          // UPDATE … WHERE on rows a <= key < b
+  kAlterTable,    // the table, to form number a
+  kOrder,         // orders: row a buys amount of item b
+  kPay,           // orders: row a pays the order b, if nobody has
 };
 
 // The numbers mean what the kind says. `table` counts the workload's tables (0 holds the markers). `amount` determines
@@ -49,6 +59,8 @@ struct Step {
   StepKind kind = StepKind::kTransaction;
   bool commit = true;
   std::uint32_t count = 0;
+  std::uint32_t session = 0;
+  engine::Isolation isolation = engine::Isolation::kSerializable;  // of a transaction side by side with others
   std::vector<Operation> operations;
 
   friend bool operator==(const Step&, const Step&) = default;
@@ -59,7 +71,9 @@ using Steps = std::vector<Step>;
 // The names that case files use, for example "transfer".
 std::string_view to_string(OperationKind kind);
 std::string_view to_string(StepKind kind);
+std::string_view to_string(engine::Isolation level);
 // kInvalidArgument with the names there are.
+Result<engine::Isolation> isolation_level(std::string_view name);
 Result<OperationKind> operation_kind(std::string_view name);
 Result<StepKind> step_kind(std::string_view name);
 

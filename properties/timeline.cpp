@@ -3,7 +3,9 @@
 #include "faultfs/faulty_file_system.h"
 #include "faultfs/sim_file_system.h"
 #include "faultfs/tracing_file_system.h"
+#include "properties/isolation.h"
 #include "properties/session_driver.h"
+#include "properties/side_by_side.h"
 
 #include <memory>
 
@@ -13,24 +15,31 @@ namespace {
 // One run of the steps.
 class Run {
  public:
-  Run(engine::Engine& engine, const Setting& setting, faultfs::SimDisk& disk, const Steps& steps, const Timeline::Hook& hook,
-      faultfs::TraceSink* trace, const Timeline::StepHook& at_step, std::uint32_t& next_point)
+  Run(engine::Engine& engine, const Setting& setting, faultfs::SimDisk& disk, faultfs::Scheduler& scheduler, const Steps& steps,
+      const Timeline::Hook& hook, const Timeline::Watch& watch, std::uint32_t& next_point)
       : engine_(engine),
         setting_(setting),
         disk_(disk),
+        scheduler_(scheduler),
         steps_(steps),
         hook_(hook),
-        at_step_(at_step),
+        watch_(watch),
         next_point_(next_point),
-        model_(setting.workload->tables().size()),
+        model_(setting.workload->tables().size(), setting.workload->sessions()),
         driver_(*setting.workload, model_, [this](std::string_view where) { reach(where); }),
+        record_{*setting.workload, model_, history_, scheduler},
+        side_by_side_(record_),
+        judge_([this](Present present) { return judge(present); }),
         plain_files_(disk) {
+    record_.in_history.resize(model_.sessions());
+    record_.promise = [this](std::string_view where) { reach(where); };
+    record_.statement = watch.statement;
     if (setting.fault) {
       faulty_.emplace(plain_files_, disk, std::span(&*setting.fault, 1), false);
       driver_.expect_failures({[this] { return may_fail(); }, [this] { faulty_->heal(); }});
       files_ = &*faulty_;
     }
-    if (trace != nullptr) files_ = &traced_.emplace(*files_, *trace);
+    if (watch.trace != nullptr) files_ = &traced_.emplace(*files_, *watch.trace);
     disk_.set_crash_hook([this] { reach("before a sync"); });
   }
 
@@ -38,10 +47,11 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  std::optional<Violation> all() {
+  std::optional<Violation> all(faultfs::Choices& schedule) {
     if (auto violation = open()) return violation;
+    if (model_.sessions() > 1) return all_side_by_side(schedule);
     for (step_ = 0; step_ < steps_.size() && !stopped_; ++step_) {
-      if (at_step_) at_step_(step_);
+      if (watch_.step) watch_.step(step_);
       if (auto violation = one(steps_[step_])) return violation;
       reach("after a step");
       if (faulty_) {
@@ -59,8 +69,70 @@ class Run {
 
   void reach(std::string_view where) {
     if (stopped_ || model_.history().size() < settled_at_) return;
+    if (model_.sessions() > 1) return reach_side_by_side(where);
     const std::size_t step = std::min(step_, steps_.size() - 1);
     stopped_ = !hook_({next_point_++, step, where, disk_, model_, steps_[step], steps_.front()});
+  }
+
+  // The set-up alone, then the sessions side by side until the database is closed and opened again, and so on.
+  std::optional<Violation> all_side_by_side(faultfs::Choices& schedule) {
+    for (std::size_t first = 0; first < steps_.size() && !stopped_;) {
+      step_ = first;
+      if (steps_[first].kind == StepKind::kReopen) {
+        if (watch_.step) watch_.step(first);
+        const auto closed = database_->close();
+        if (closed.has_error()) return failed("closing the database", closed.error());
+        database_.reset();
+        if (auto violation = open()) return violation;
+        ++first;
+        continue;
+      }
+      std::size_t last = first + 1;
+      while (first > 0 && last < steps_.size() && steps_[last].kind != StepKind::kReopen) ++last;
+      session_.reset();
+      side_by_side_.run(*database_, steps_, first, last, schedule, watch_.step);
+      if (record_.violation) return std::move(record_.violation);
+      if (!stopped_) {
+        if (auto violation = judge(0)) return violation;
+      }
+      first = last;
+    }
+    stopped_ = true;
+    return std::nullopt;
+  }
+
+  void reach_side_by_side(std::string_view where) {
+    // What comes next is small and new: there is no one transaction that was interrupted.
+    static const Step kNone{StepKind::kCheckpoint, true, 0, 0, engine::Isolation::kSerializable, {}};
+    if (record_.violation) return;
+    judged_.clear();
+    const std::size_t step = scheduler_.in_fiber() ? side_by_side_.step() : step_;
+    stopped_ = !hook_({next_point_++, step, where, disk_, model_, steps_[step].kind == StepKind::kSetUp ? steps_[step] : kNone,
+                       steps_.front(), &judge_, history_.hash()});
+    if (stopped_) scheduler_.stop();
+  }
+
+  std::optional<Violation> judge(Present present) {
+    for (const auto& [known, verdict] : judged_) {
+      if (known == present) return verdict;
+    }
+    History ended = history_;
+    Present bit = 1;
+    for (std::size_t session = 0; session < model_.sessions(); ++session) {
+      const bool in_doubt = model_.promise(session) == Promise::kInDoubt;
+      const bool there = in_doubt && (present & bit) != 0;
+      if (in_doubt) bit <<= 1U;
+      if (record_.in_history[session] == 0) continue;
+      ended.end(record_.in_history[session], there ? History::Outcome::kCommitted : History::Outcome::kAborted);
+    }
+    std::optional<Violation> verdict;
+    const auto found = violations(ended);
+    if (!found.empty()) {
+      verdict = Violation{Oracle::kIsolated, found.front().text(), {}};
+      for (const Anomaly& anomaly : std::span(found).subspan(1)) verdict->differences.push_back(anomaly.text());
+    }
+    judged_.emplace_back(present, verdict);
+    return verdict;
   }
 
   // The user tries again what all other steps build on.
@@ -131,9 +203,10 @@ class Run {
   }
 
   std::optional<Violation> open() {
-    auto opened = engine_.open(*files_, kDatabaseDirectory);
+    auto opened = engine_.open(*files_, kDatabaseDirectory, {nullptr, model_.sessions() > 1 ? &scheduler_ : nullptr});
     if (opened.has_error()) return failed("opening the database", opened.error());
     database_ = std::move(opened).value();
+    if (model_.sessions() > 1) return std::nullopt;
     auto session = database_->new_session();
     if (session.has_error()) return failed("a new session", session.error());
     session_ = std::move(session).value();
@@ -161,12 +234,18 @@ class Run {
   engine::Engine& engine_;
   const Setting& setting_;
   faultfs::SimDisk& disk_;
+  faultfs::Scheduler& scheduler_;
   const Steps& steps_;
   const Timeline::Hook& hook_;
-  const Timeline::StepHook& at_step_;
+  const Timeline::Watch& watch_;
   std::uint32_t& next_point_;
   Model model_;
   SessionDriver driver_;
+  History history_;  // side by side
+  SharedRecord record_;
+  SideBySide side_by_side_;
+  IsolationJudge judge_;
+  std::vector<std::pair<Present, std::optional<Violation>>> judged_;  // at this moment
   faultfs::SimFileSystem plain_files_;
   std::optional<faultfs::FaultyFileSystem> faulty_;
   std::optional<faultfs::TracingFileSystem> traced_;
@@ -180,12 +259,12 @@ class Run {
 
 }  // namespace
 
-std::optional<Violation> Timeline::run(engine::Engine& engine, const Setting& setting, const Steps& steps, const Hook& hook,
-                                       faultfs::TraceSink* trace, const StepHook& at_step) {
+std::optional<Violation> Timeline::run(engine::Engine& engine, const Setting& setting, const Steps& steps,
+                                       faultfs::Choices& schedule, const Hook& hook, const Watch& watch) {
   disk_.format(setting.model);
   next_point_ = 0;
-  Run run(engine, setting, disk_, steps, hook, trace, at_step, next_point_);
-  auto violation = run.all();
+  Run run(engine, setting, disk_, scheduler_, steps, hook, watch, next_point_);
+  auto violation = run.all(schedule);
   eligible_ = run.eligible();
   return violation;
 }

@@ -9,7 +9,9 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "faultfs/choices.h"
 #include "faultfs/fault.h"
+#include "faultfs/scheduler.h"
 #include "faultfs/sim_disk.h"
 #include "faultfs/trace.h"
 #include "properties/case.h"
@@ -28,6 +30,9 @@ namespace powercut::properties {
 // The directory of the database on the simulated disk.
 inline constexpr std::string_view kDatabaseDirectory = "db";
 
+// What the isolation levels of a timeline's transactions forbid and its history shows, if these of those in doubt are there.
+using IsolationJudge = std::function<std::optional<Violation>(Present)>;
+
 // The power may fail here.
 struct CrashMoment {
   std::uint32_t point = 0;  // counts from 0 over the timeline
@@ -37,21 +42,31 @@ struct CrashMoment {
   const Model& model;
   const Step& interrupted;
   const Step& set_up;
+  const IsolationJudge* judge = nullptr;  // null where one session runs alone
+  std::uint64_t history_hash = 0;         // of what the judge looks at: equal histories have equal hashes
+};
+
+// Watches a timeline for replay; each may be empty.
+struct TimelineWatch {
+  faultfs::TraceSink* trace = nullptr;
+  // Told the number of each step before it runs.
+  std::function<void(std::size_t)> step = {};
+  // Where sessions run side by side: each statement and its answer.
+  std::function<void(std::size_t session, std::string_view statement, std::string_view answer)> statement = {};
 };
 
 class Timeline {
  public:
   // Returns false to end the timeline at the next opportunity.
   using Hook = std::function<bool(const CrashMoment&)>;
-  // Told the number of each step before it runs.
-  using StepHook = std::function<void(std::size_t)>;
+  using Watch = TimelineWatch;
 
   // Keeps the disk's memory from one run to the next.
   Timeline() = default;
 
-  // Runs the steps; `trace` and `at_step` may be null. A violation here happened with the power on.
-  std::optional<Violation> run(engine::Engine& engine, const Setting& setting, const Steps& steps, const Hook& hook,
-                               faultfs::TraceSink* trace = nullptr, const StepHook& at_step = nullptr);
+  // Runs the steps; which session goes on is what `schedule` picks. A violation here happened with the power on.
+  std::optional<Violation> run(engine::Engine& engine, const Setting& setting, const Steps& steps, faultfs::Choices& schedule,
+                               const Hook& hook, const Watch& watch = {});
 
   std::uint32_t crash_points() const { return next_point_; }
   // How many operations the setting's fault could have hit; 0 without one.
@@ -59,6 +74,7 @@ class Timeline {
 
  private:
   faultfs::SimDisk disk_;
+  faultfs::Scheduler scheduler_;
   std::uint32_t next_point_ = 0;
   std::uint32_t eligible_ = 0;
 };

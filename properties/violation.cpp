@@ -11,11 +11,12 @@ struct OracleText {
   std::string_view summary;
 };
 
-constexpr std::array<OracleText, 7> kOracles{{
+constexpr std::array<OracleText, 8> kOracles{{
     {Oracle::kDurable, "durable", "every acknowledged transaction is there"},
     {Oracle::kAtomic, "atomic", "of any other transaction all or nothing is there, and nothing unless its commit was called"},
     {Oracle::kConsistent, "consistent", "the workload's invariants hold"},
     {Oracle::kOrdered, "ordered", "what is there equals a legal serial history"},
+    {Oracle::kIsolated, "isolated", "no transaction saw or overwrote what its isolation level forbids"},
     {Oracle::kIdempotent, "idempotent", "recovering again changes nothing"},
     {Oracle::kAlive, "alive", "the database opens, and accepts and keeps a new transaction"},
     {Oracle::kHonest, "honest", "a disk that damages or loses what it was given makes for an error, never for a wrong answer"},

@@ -15,6 +15,7 @@ enum class Oracle : unsigned char {
   kAtomic,      // of any other, all or nothing, and nothing unless its commit was called
   kConsistent,  // the workload's invariants hold
   kOrdered,     // what is there, or was read, equals some legal serial history
+  kIsolated,    // nothing was seen that the levels of the transactions forbid
   kIdempotent,  // recovering again changes nothing
   kAlive,       // the database opens, and accepts and keeps a new transaction
   kHonest,      // damaged media give an error, never a wrong answer

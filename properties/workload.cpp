@@ -1,6 +1,7 @@
 #include "properties/workload.h"
 
 #include "engine/row.h"
+#include "properties/recorded_session.h"
 #include "properties/workloads.h"
 
 #include <rapidcheck.h>
@@ -32,6 +33,7 @@ std::vector<Step> simpler(const Step& step) {
     change(changed);
     if (changed != step) all.push_back(std::move(changed));
   };
+  with([](Step& s) { s.session /= 2; });
   with([](Step& s) { s.count /= 2; });
   if (step.count > 0) with([](Step& s) { --s.count; });
   for (std::size_t at = 0; at < step.operations.size(); ++at) {
@@ -100,13 +102,68 @@ rc::Gen<Steps> steps_of(const Workload& workload, StepCount count) {
     set_up.count = workload.draw_count(random);
     steps.push_back(set_up);
     const std::uint32_t wanted = count.least + random.below(count.most - count.least + 1);
-    while (steps.size() <= wanted) steps.push_back(workload.draw_step(random, set_up.count));
+    while (steps.size() <= wanted) {
+      steps.push_back(workload.draw_step(random, set_up.count));
+      if (count.isolation) steps.back().isolation = *count.isolation;
+    }
     return shrinkable(std::move(steps));
   };
 }
 
 rc::Shrinkable<Steps> steps_of_seed(const Workload& workload, std::uint64_t seed, StepCount count) {
   return steps_of(workload, count)(rc::Random(seed), rc::kNominalSize);
+}
+
+Result<void> Workload::fill(RecordedSession& session, std::uint32_t count) const {
+  std::string key_of_row;
+  std::string row_of_row;
+  for (std::uint32_t number = 0; number < count; ++number) {
+    key(number, key_of_row);
+    row(1, number, set_up_amount(number), row_of_row);
+    POWERCUT_TRYV(session.insert(1, key_of_row, row_of_row));
+  }
+  return success();
+}
+
+// What any table and row may be asked. Not to find a row, or to find one, is an answer that the transaction goes on after.
+Result<void> Workload::perform(RecordedSession& session, const Operation& operation) const {
+  std::string a;
+  std::string b;
+  key(operation.a, a);
+  key(operation.b, b);
+  const auto unless_expected = [](const auto& answer) -> Result<void> {
+    if (answer.has_value()) return success();
+    const ErrorCode code = answer.error().code();
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kAlreadyExists || code == ErrorCode::kConstraint) return success();
+    return answer.error();
+  };
+  switch (operation.kind) {
+    case OperationKind::kGet:
+      return unless_expected(session.get(operation.table, a));
+    case OperationKind::kGetForShare:
+      return unless_expected(session.get(operation.table, a, engine::RowLock::kShare));
+    case OperationKind::kGetForUpdate:
+      return unless_expected(session.get(operation.table, a, engine::RowLock::kUpdate));
+    case OperationKind::kScan:
+      return unless_expected(session.scan(operation.table, a, b));
+    case OperationKind::kErase:
+      return unless_expected(session.erase(operation.table, a));
+    case OperationKind::kSavepoint:
+      return unless_expected(session.savepoint(operation.a));
+    case OperationKind::kRollbackTo:
+      return unless_expected(session.rollback_to(operation.a));
+    case OperationKind::kRelease:
+      return unless_expected(session.release(operation.a));
+    case OperationKind::kCreateTable:
+      return unless_expected(session.create_table(operation.table, tables()[operation.table]));
+    case OperationKind::kDropTable:
+      return unless_expected(session.drop_table(operation.table));
+    case OperationKind::kCheckpoint:
+      return session.checkpoint();
+    default:
+      return Error(ErrorCode::kInvalidArgument,
+                   std::string(name()) + " has no operation " + std::string(to_string(operation.kind)));
+  }
 }
 
 std::string describe(const Workload& workload, const Operation& operation) {
@@ -142,6 +199,20 @@ std::string describe(const Workload& workload, const Operation& operation) {
       return name + " " + table;
     case OperationKind::kCheckpoint:
       return name;
+    case OperationKind::kGetForShare:
+      return "get " + table + "[" + a + "] for share";
+    case OperationKind::kGetForUpdate:
+      return "get " + table + "[" + a + "] for update";
+    case OperationKind::kAudit:
+      return "audit " + table;
+    case OperationKind::kEdit:
+      return "edit " + table + "[" + a + " .. " + b + ") by " + std::to_string(operation.amount);
+    case OperationKind::kAlterTable:
+      return "alter " + table + " to form " + std::to_string(operation.a);
+    case OperationKind::kOrder:
+      return "order " + a + ": " + std::to_string(operation.amount) + " of item " + b;
+    case OperationKind::kPay:
+      return a + " pays order " + b;
   }
   return name;
 }
@@ -158,6 +229,9 @@ std::string describe(const Workload& workload, const Step& step) {
       break;
   }
   std::string text = "begin; ";
+  if (workload.sessions() > 1) {
+    text = "session " + std::to_string(step.session) + ": begin " + std::string(to_string(step.isolation)) + "; ";
+  }
   for (const Operation& operation : step.operations) text += describe(workload, operation) + "; ";
   return text + (step.commit ? "commit" : "rollback");
 }

@@ -35,12 +35,22 @@ struct Tally {
   }
 };
 
+class RecordedSession;
+
 class Workload {
  public:
   virtual ~Workload() = default;
 
   virtual std::string_view name() const = 0;
   virtual std::string_view summary() const = 0;
+
+  // How many sessions there are at most, from 1 to Model::kMostSessions. With more than one their steps run side by side.
+  virtual std::uint32_t sessions() const { return 1; }
+  // One operation of a transaction side by side with others. An error ends the transaction, which is rolled back: where a
+  // statement may fail and the transaction go on, the workload says so by success. See recorded_session.h.
+  virtual Result<void> perform(RecordedSession& session, const Operation& operation) const;
+  // The rows that the first transaction inserts, where sessions work side by side: `count` of table 1, unless overridden.
+  virtual Result<void> fill(RecordedSession& session, std::uint32_t count) const;
 
   // Table 0 is always the markers: every transaction that changes something writes a row with its own number.
   std::span<const engine::TableSchema> tables() const { return tables_; }
@@ -77,10 +87,12 @@ std::span<const Workload* const> workloads();
 // kInvalidArgument with the names there are.
 Result<const Workload*> find_workload(std::string_view name);
 
-// How many steps follow the set-up: at least 1.
+// How many steps follow the set-up: at least 1. And the level of all transactions side by side; each draws its own if none is
+// given.
 struct StepCount {
   std::uint32_t least = 1;
   std::uint32_t most = 16;
+  std::optional<engine::Isolation> isolation = std::nullopt;
 };
 
 // Given steps with the simpler ones that they shrink to.

@@ -112,7 +112,8 @@ TEST_CASE("asking only what recovery reads gives the same outcomes as trying eve
         for (const std::string& text : lazy.distinct) violations += text.find(": ") != std::string::npos ? 1 : 0;
         return true;
       };
-      static_cast<void>(timeline.run(*engine, explored.setting, explored.steps, compare));
+      faultfs::RecordedChoices nobody_else({});
+      static_cast<void>(timeline.run(*engine, explored.setting, explored.steps, nobody_else, compare));
     }
     INFO(defect);
     CHECK((violations > 0) == !defect.empty());

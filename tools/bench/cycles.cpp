@@ -49,7 +49,8 @@ int run() {
     cycles += kCyclesPerRound;
     return true;
   };
-  const auto violation = timeline.run(*engine, setting, steps, at_moment);
+  faultfs::RecordedChoices nobody_else({});
+  const auto violation = timeline.run(*engine, setting, steps, nobody_else, at_moment);
   if (failed || violation || cycles == 0) {
     fmt::print(stderr, "bench_cycles: a check failed: the figures would mean nothing\n");
     return 3;

@@ -25,7 +25,8 @@ std::map<std::uint32_t, BareLoop> bare_loops(engine::Engine& engine, const Steps
   properties::Setting setting;
   setting.model = faultfs::preset("posix").value();
   setting.workload = &properties::bank();
-  const auto violation = timeline.run(engine, setting, steps, [&](const auto& moment) {
+  faultfs::RecordedChoices nobody_else({});
+  const auto violation = timeline.run(engine, setting, steps, nobody_else, [&](const auto& moment) {
     if (is_bench_moment(moment, last_step)) loops.emplace(moment.point, BareLoop(moment.disk));
     return true;
   });

@@ -79,7 +79,8 @@ Sample explore(const engine::EngineKind& kind, engine::Engine& engine, std::uint
   setting.nested = 0;
   std::uint32_t before_sync = 0;
   properties::Timeline timeline;
-  const auto violation = timeline.run(engine, setting, steps, [&](const auto& moment) {
+  faultfs::RecordedChoices nobody_else({});
+  const auto violation = timeline.run(engine, setting, steps, nobody_else, [&](const auto& moment) {
     if (moment.step == kTransaction && moment.where == "before a sync") before_sync = moment.point;
     return true;
   });

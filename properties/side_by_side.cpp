@@ -1,0 +1,89 @@
+#include "properties/side_by_side.h"
+
+#include <memory>
+#include <string>
+
+namespace powercut::properties {
+namespace {
+
+Result<void> set_up(SharedRecord& record, RecordedSession& session, const Step& step) {
+  for (std::uint32_t table = 0; table < record.workload.tables().size(); ++table) {
+    if (!record.workload.made_at_set_up(table)) continue;
+    POWERCUT_TRYV(session.create_table(table, record.workload.tables()[table]));
+  }
+  return record.workload.fill(session, step.count);
+}
+
+Result<void> transaction(SharedRecord& record, RecordedSession& session, const Step& step) {
+  POWERCUT_TRYV(session.begin(step.isolation));
+  const bool marker_first = step.operations.size() % 2 == 1;
+  if (step.kind == StepKind::kSetUp) {
+    POWERCUT_TRYV(set_up(record, session, step));
+  } else if (marker_first) {
+    POWERCUT_TRYV(session.write_marker());
+  }
+  for (const Operation& operation : step.operations) POWERCUT_TRYV(record.workload.perform(session, operation));
+  if (!marker_first) POWERCUT_TRYV(session.write_marker());
+  return step.commit ? session.commit() : session.rollback();
+}
+
+}  // namespace
+
+void SideBySide::run(engine::Database& database, std::span<const Step> steps, std::size_t first, std::size_t last,
+                     faultfs::Choices& schedule, const StepHook& at_step) {
+  record_.database = &database;
+  session_of_.clear();
+  for (std::size_t number = 0; number < record_.model.sessions(); ++number) {
+    bool has_any = false;
+    for (std::size_t at = first; at < last; ++at) has_any = has_any || steps[at].session == number;
+    if (!has_any) continue;
+    session_of_.push_back(number);
+    record_.scheduler.spawn("session " + std::to_string(number),
+                            [this, number, steps, first, last, &at_step] { session(number, steps, first, last, at_step); });
+  }
+  const auto ran = record_.scheduler.run(schedule);
+  if (ran.has_error() && !record_.violation) record_.violation = Violation{Oracle::kAlive, ran.error().context(), {}};
+}
+
+std::size_t SideBySide::step() const {
+  return record_.scheduler.in_fiber() ? step_of_[session_of_[record_.scheduler.current()]] : step_of_.front();
+}
+
+void SideBySide::session(std::size_t number, std::span<const Step> steps, std::size_t first, std::size_t last,
+                         const StepHook& at_step) {
+  auto made = record_.database->new_session();
+  if (made.has_error()) {
+    if (!record_.violation) record_.violation = Violation{Oracle::kAlive, "a new session failed: " + made.error().message(), {}};
+    record_.scheduler.stop();
+    return;
+  }
+  const std::unique_ptr<engine::Session> connection = std::move(made).value();
+  RecordedSession recorded(record_, *connection, number);
+  for (std::size_t at = first; at < last && !over(); ++at) {
+    if (steps[at].session != number) continue;
+    step_of_[number] = at;
+    if (at_step) at_step(at);
+    if (steps[at].kind == StepKind::kCheckpoint) {
+      if (recorded.checkpoint().has_error()) continue;
+    } else {
+      const auto done = transaction(record_, recorded, steps[at]);
+      // What has become of it is in the record; a transaction that nobody finished is rolled back.
+      if (done.has_error() && !over() && record_.in_history[number] != 0) static_cast<void>(recorded.rollback().has_error());
+    }
+    if (!over()) record_.promise("after a step");
+  }
+}
+
+std::optional<Violation> run_alone(const Workload& workload, Model& model, engine::Database& database, engine::Session& session,
+                                   const Step& step) {
+  History history;
+  faultfs::Scheduler nobody;
+  SharedRecord record{workload, model, history, nobody, &database, {0}};
+  record.promise = [](std::string_view) {};
+  RecordedSession recorded(record, session, 0);
+  const auto done = transaction(record, recorded, step);
+  if (done.has_error() && !record.violation) record.violation = Violation{Oracle::kAlive, done.error().message(), {}};
+  return std::move(record.violation);
+}
+
+}  // namespace powercut::properties
