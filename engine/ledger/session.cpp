@@ -1,8 +1,6 @@
 #include "engine/ledger/database.h"
 #include "engine/row.h"
 
-#include <algorithm>
-
 namespace powercut::ledger {
 namespace {
 
@@ -193,6 +191,7 @@ Result<void> LedgerSession::change_row(const Table& into, std::string_view key, 
                                        std::string_view row) {
   POWERCUT_TRYV(engine::check_constraints(into.schema, row));
   POWERCUT_TRYV(check_unique(into, key, row));
+  POWERCUT_TRYV(check_references(into, key, row));
   POWERCUT_TRYV(transaction_->write(before ? RowAction::kUpdate : RowAction::kInsert, into.root, key, row));
   return write_indexes(into, key, before.value_or(std::string_view()), row);
 }
@@ -207,6 +206,7 @@ Result<void> LedgerSession::erase(std::string_view table_name, std::string_view 
 }
 
 Result<void> LedgerSession::erase_row(const Table& from, std::string_view key, std::string_view before) {
+  POWERCUT_TRYV(check_not_referenced(from, key));
   POWERCUT_TRYV(transaction_->write(RowAction::kDelete, from.root, key, {}));
   return write_indexes(from, key, before, {});
 }
@@ -254,91 +254,12 @@ Result<bool> LedgerSession::next_row(const Table& of, std::string& key, std::str
   return found;
 }
 
-Result<void> LedgerSession::check_unique(const Table& into, std::string_view key, std::string_view row) {
-  std::size_t index = 0;
-  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
-    if (!into.schema.columns[column].unique) continue;
-    BTree tree(*core_.store, into.indexes[index++]);
-    const std::string_view value = engine::encoded_column(row, column);
-    if (engine::is_null(value)) continue;
-    if (value.size() > kMostKeyBytes) {
-      return Error(ErrorCode::kInvalidArgument, into.schema.name + "." + into.schema.columns[column].name +
-                                                    ": a unique value may have " + std::to_string(kMostKeyBytes - 3) + " bytes");
-    }
-    POWERCUT_TRY(const BTree::Leaf leaf, tree.find(value));
-    if (leaf.found && leaf.page.page().value(leaf.slot) != key) {
-      return Error(ErrorCode::kConstraint, into.schema.name + "." + into.schema.columns[column].name + ": UNIQUE");
-    }
-  }
-  return success();
-}
-
-// Brings the unique indexes from the row `before` (empty: none) to `after` (empty: none).
-Result<void> LedgerSession::write_indexes(const Table& into, std::string_view key, std::string_view before,
-                                          std::string_view after) {
-  const bool logged = !core_.options.defects.unique_index_unlogged;
-  std::size_t index = 0;
-  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
-    if (!into.schema.columns[column].unique) continue;
-    const PageId root = into.indexes[index++];
-    const std::string_view old_value = engine::encoded_column(before, column);
-    const std::string_view new_value = engine::encoded_column(after, column);
-    if (old_value == new_value) continue;
-    if (!engine::is_null(old_value)) POWERCUT_TRYV(transaction_->write(RowAction::kDelete, root, old_value, {}, logged));
-    if (!engine::is_null(new_value)) POWERCUT_TRYV(transaction_->write(RowAction::kInsert, root, new_value, key, logged));
-  }
-  return success();
-}
-
 Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {
-  return in_transaction([&]() -> Result<void> {
-    BTree catalogue(*core_.store, kCatalogueRoot);
-    POWERCUT_TRY(BTree::Leaf leaf, catalogue.find(schema.name));
-    if (leaf.found) return Error(ErrorCode::kAlreadyExists, "a table is called '" + schema.name + "'");
-    leaf.page = PageRef();
-    Table made;
-    made.schema = schema;
-    made.indexes.resize(static_cast<std::size_t>(
-        std::count_if(schema.columns.begin(), schema.columns.end(), [](const engine::Column& column) { return column.unique; })));
-    encode_table(made, record_);
-    if (schema.name.empty() || schema.name.size() > kMostKeyBytes || schema.name.size() + record_.size() > kMostCellBytes) {
-      return Error(ErrorCode::kInvalidArgument, "table '" + schema.name + "': the name is empty, or the schema is longer than " +
-                                                    std::to_string(kMostCellBytes) + " bytes");
-    }
-    std::vector<PageId> roots;
-    const auto done = make_table(made, roots);
-    if (done.has_error()) core_.unused_pages.insert(core_.unused_pages.end(), roots.begin(), roots.end());
-    return done;
-  });
-}
-
-// Notes the roots of the trees that it makes, so that they can be freed if it fails.
-Result<void> LedgerSession::make_table(Table& made, std::vector<PageId>& roots) {
-  POWERCUT_TRY(made.root, BTree::create(*core_.store));
-  roots.push_back(made.root);
-  for (PageId& root : made.indexes) {
-    POWERCUT_TRY(root, BTree::create(*core_.store));
-    roots.push_back(root);
-  }
-  encode_table(made, record_);
-  ++core_.catalogue_version;
-  return transaction_->write(RowAction::kInsert, kCatalogueRoot, made.schema.name, record_);
+  return in_transaction([&] { return add_table(schema); });
 }
 
 Result<void> LedgerSession::drop_table(std::string_view name) {
-  return in_transaction([&]() -> Result<void> {
-    POWERCUT_TRY(const TableRef found, table(name));
-    const auto trees = found->trees();
-    POWERCUT_TRYV(transaction_->write(RowAction::kDelete, kCatalogueRoot, name, {}));
-    ++core_.catalogue_version;
-    if (core_.options.defects.drop_frees_early) {
-      for (const PageId root : trees) POWERCUT_TRYV(BTree(*core_.store, root).list_pages(core_.unused_pages));
-      core_.free_unused_pages();
-      return success();
-    }
-    transaction_->drop_trees(trees);
-    return success();
-  });
+  return in_transaction([&] { return remove_table(name); });
 }
 
 }  // namespace powercut::ledger

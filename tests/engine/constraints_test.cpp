@@ -52,6 +52,20 @@ RowEditor adding(std::int64_t number, std::size_t text_bytes = 1) {
   };
 }
 
+std::string text_row(const std::vector<std::optional<std::string>>& values) {
+  std::string row;
+  std::string column;
+  for (const auto& value : values) {
+    encode_row({value ? Value(std::string_view(*value)) : Value()}, column);
+    row += column;
+  }
+  return row;
+}
+
+const TableSchema kAccounts{"accounts", {{"owner", ColumnType::kText}}};
+TableSchema orders(bool unique) { return {"orders", {{"account", ColumnType::kText, false, unique, {}, "accounts"}}}; }
+const TableSchema kStaff{"staff", {{"boss", ColumnType::kText, true, false, {}, "staff"}}};
+
 struct Numbers : LedgerOnDisk {
   explicit Numbers(int rows) : LedgerOnDisk(std::vector<Option>{{"frames", "8"}, {"segment", "16384"}}), database(open()) {
     session = std::move(database->new_session()).value();
@@ -136,6 +150,88 @@ TEST_CASE("rows are read for share and for update as they are") {
   CHECK(of.session->get("numbers", key_of(0), row, RowLock::kUpdate).value());
   CHECK(row == number_text_row(0, "x"));
   CHECK_FALSE(of.session->get("numbers", key_of(1), row, RowLock::kShare).value());
+}
+
+TEST_CASE("a row can refer only to a row that is there, which stays while it is referred to") {
+  for (const bool unique : {false, true}) {
+    LedgerOnDisk on_disk;
+    auto database = on_disk.open();
+    auto session = std::move(database->new_session()).value();
+    REQUIRE(session->create_table(kAccounts).has_value());
+    REQUIRE(session->create_table(orders(unique)).has_value());
+    const std::string refused = "constraint violated: orders.account: FOREIGN KEY";
+    CHECK(message(session->insert("orders", "1", text_row({"ann"}))) == refused);
+    REQUIRE(session->insert("accounts", "ann", text_row({"Ann"})).has_value());
+    REQUIRE(session->insert("accounts", "bob", text_row({"Bob"})).has_value());
+    REQUIRE(session->insert("orders", "1", text_row({"ann"})).has_value());
+    REQUIRE(session->insert("orders", "2", text_row({{}})).has_value());
+    CHECK(message(session->update("orders", "2", text_row({"an"}))) == refused);
+    CHECK(message(session->put("orders", "2", text_row({"anna"}))) == refused);
+    CHECK(message(session->erase("accounts", "ann")) == refused);
+    REQUIRE(session->update("accounts", "ann", text_row({"Anna"})).has_value());
+    REQUIRE(session->begin().has_value());
+    CHECK(message(session->edit("accounts", {}, {}, [](auto, auto, auto&) { return RowEdit::kErase; })) == refused);
+    CHECK(message(session->edit("orders", {}, {}, [](auto, auto, std::string& changed) {
+            changed = text_row({"carl"});
+            return RowEdit::kChange;
+          })) == refused);
+    REQUIRE(session->update("orders", "1", text_row({"bob"})).has_value());
+    REQUIRE(session->erase("accounts", "ann").has_value());
+    CHECK(message(session->erase("accounts", "bob")) == refused);
+    REQUIRE(session->erase("orders", "1").has_value());
+    REQUIRE(session->edit("accounts", {}, {}, [](auto, auto, auto&) { return RowEdit::kErase; }).value() == 1);
+    REQUIRE(session->commit().has_value());
+    CHECK(contents(*session, "accounts").empty());
+  }
+}
+
+TEST_CASE("a row may refer to itself and to rows of its own table") {
+  LedgerOnDisk on_disk;
+  auto database = on_disk.open();
+  auto session = std::move(database->new_session()).value();
+  for (const bool unique : {false, true}) {
+    TableSchema staff = kStaff;
+    staff.columns[0].unique = unique;
+    REQUIRE(session->create_table(staff).has_value());
+    CHECK(code(session->insert("staff", "ann", text_row({"bob"}))) == ErrorCode::kConstraint);
+    REQUIRE(session->insert("staff", "bob", text_row({"bob"})).has_value());
+    REQUIRE(session->insert("staff", "ann", text_row({"ann"})).has_value());
+    if (!unique) {
+      REQUIRE(session->update("staff", "ann", text_row({"bob"})).has_value());
+      CHECK(code(session->erase("staff", "bob")) == ErrorCode::kConstraint);
+      REQUIRE(session->erase("staff", "ann").has_value());
+    }
+    REQUIRE(session->erase("staff", "bob").has_value());
+    REQUIRE(session->drop_table("staff").has_value());
+  }
+}
+
+TEST_CASE("tables that refer to each other come and go in an order that keeps every reference") {
+  LedgerOnDisk on_disk;
+  {
+    auto database = on_disk.open();
+    auto session = std::move(database->new_session()).value();
+    CHECK(code(session->create_table(orders(false))) == ErrorCode::kNotFound);
+    TableSchema numbers = orders(false);
+    numbers.columns[0].type = ColumnType::kInteger;
+    REQUIRE(session->create_table(kAccounts).has_value());
+    CHECK(message(session->create_table(numbers)) == "invalid argument: orders.account: only a text column can refer to a table");
+    REQUIRE(session->create_table(orders(false)).has_value());
+    REQUIRE(session->insert("accounts", "ann", text_row({"Ann"})).has_value());
+    REQUIRE(session->insert("orders", "1", text_row({"ann"})).has_value());
+  }
+  auto database = on_disk.open();
+  auto session = std::move(database->new_session()).value();
+  CHECK(message(session->drop_table("accounts")) == "constraint violated: orders.account: FOREIGN KEY");
+  CHECK(code(session->erase("accounts", "ann")) == ErrorCode::kConstraint);
+  REQUIRE(session->begin().has_value());
+  REQUIRE(session->drop_table("orders").has_value());
+  REQUIRE(session->erase("accounts", "ann").has_value());
+  REQUIRE(session->drop_table("accounts").has_value());
+  REQUIRE(session->rollback().has_value());
+  CHECK(code(session->erase("accounts", "ann")) == ErrorCode::kConstraint);
+  REQUIRE(session->drop_table("orders").has_value());
+  REQUIRE(session->drop_table("accounts").has_value());
 }
 
 }  // namespace powercut::testing
