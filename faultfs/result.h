@@ -22,7 +22,7 @@ enum class ErrorCode : unsigned char {
   kIo,               // the device or the operating system refused (EIO and its kin)
   kNoSpace,          // the disk is full (ENOSPC)
   kCorrupt,          // stored bytes are not what was written
-  kConstraint,       // a CHECK, UNIQUE or NOT NULL was violated; the statement had no effect
+  kConstraint,       // a CHECK, UNIQUE, NOT NULL or FOREIGN KEY was violated; the statement had no effect
   kStopped,          // the engine no longer accepts work, for a reason that it gave before
   kUnsupported,      // this engine or platform does not have it
   kDeadlock,         // some wait for one another; the transaction that this is told was rolled back for the others' sake

@@ -7,6 +7,18 @@ namespace {
 constexpr std::uint8_t kNotNull = 1;
 constexpr std::uint8_t kUnique = 2;
 constexpr std::uint8_t kAtLeast = 4;
+constexpr std::uint8_t kReferences = 8;
+
+void put_name(std::string_view name, ByteWriter& writer) {
+  writer.put(static_cast<std::uint16_t>(name.size()));
+  writer.put_text(name);
+}
+
+std::string_view take_name(ByteReader& reader) {
+  const auto length = reader.get<std::uint16_t>();
+  return reader.take_text(length);
+}
+
 }  // namespace
 
 std::vector<PageId> Table::trees() const {
@@ -15,7 +27,8 @@ std::vector<PageId> Table::trees() const {
   return all;
 }
 
-// root u32, columns u16; each: type u8, flags u8, [index root u32], [at least i64], name u16 and bytes
+// root u32, columns u16; each: type u8, flags u8, [index root u32], [at least i64], name u16 and bytes,
+// [name of the referred table u16 and bytes]
 void encode_table(const Table& table, std::string& out) {
   out.clear();
   ByteWriter writer(out);
@@ -25,11 +38,11 @@ void encode_table(const Table& table, std::string& out) {
   for (const engine::Column& column : table.schema.columns) {
     writer.put(static_cast<std::uint8_t>(column.type));
     writer.put(static_cast<std::uint8_t>((column.not_null ? kNotNull : 0) | (column.unique ? kUnique : 0) |
-                                         (column.at_least ? kAtLeast : 0)));
+                                         (column.at_least ? kAtLeast : 0) | (column.references.empty() ? 0 : kReferences)));
     if (column.unique) writer.put(raw(table.indexes[index++]));
     if (column.at_least) writer.put(*column.at_least);
-    writer.put(static_cast<std::uint16_t>(column.name.size()));
-    writer.put_text(column.name);
+    put_name(column.name, writer);
+    if (!column.references.empty()) put_name(column.references, writer);
   }
 }
 
@@ -47,8 +60,8 @@ Result<Table> decode_table(std::string_view name, std::string_view row) {
     column.unique = (flags & kUnique) != 0;
     if (column.unique) table.indexes.push_back(static_cast<PageId>(reader.get<std::uint32_t>()));
     if ((flags & kAtLeast) != 0) column.at_least = reader.get<std::int64_t>();
-    const auto length = reader.get<std::uint16_t>();
-    column.name = reader.take_text(length);
+    column.name = take_name(reader);
+    if ((flags & kReferences) != 0) column.references = take_name(reader);
     table.schema.columns.push_back(std::move(column));
   }
   if (!reader.ok() || reader.remaining() != 0) {

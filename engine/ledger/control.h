@@ -19,7 +19,7 @@ inline constexpr std::string_view kControlName = "control";
 inline constexpr std::string_view kControlTemporaryName = "control.tmp";
 inline constexpr std::size_t kControlRecordBytes = 64;
 inline constexpr std::uint64_t kControlSlotBytes = 4096;  // from one slot to the next
-inline constexpr std::uint32_t kFormatVersion = 2;        // of the control file, the log and the data file
+inline constexpr std::uint32_t kFormatVersion = 3;        // of the control file, the log and the data file
 
 struct ControlRecord {
   std::uint64_t sequence = 0;  // of the writes of the control file; its slot is sequence % 2

@@ -54,17 +54,28 @@ class LedgerSession final : public engine::Session {
   Result<void> release(std::string_view name) override;
 
   Result<bool> get(std::string_view table, std::string_view key, std::string& row) override;
+  Result<bool> get(std::string_view table, std::string_view key, std::string& row, engine::RowLock lock) override;
   Result<void> insert(std::string_view table, std::string_view key, std::string_view row) override;
   Result<void> update(std::string_view table, std::string_view key, std::string_view row) override;
   Result<void> put(std::string_view table, std::string_view key, std::string_view row) override;
   Result<void> erase(std::string_view table, std::string_view key) override;
   Result<void> scan(std::string_view table, std::string_view from, std::string_view to, const engine::RowVisitor& visit) override;
+  Result<std::uint64_t> edit(std::string_view table, std::string_view from, std::string_view to,
+                             const engine::RowEditor& editor) override;
 
   Result<void> create_table(const engine::TableSchema& schema) override;
   Result<void> drop_table(std::string_view table) override;
 
  private:
   enum class Existing : unsigned char { kMustBe, kMustNotBe, kMayBe };
+  using TableRef = std::shared_ptr<const Table>;
+  // A column that refers to a table.
+  struct Reference {
+    TableRef from;
+    std::size_t at = 0;
+
+    const engine::Column& column() const { return from->schema.columns[at]; }
+  };
   struct Savepoint {
     std::string name;
     Lsn mark = Lsn::kNone;
@@ -72,8 +83,8 @@ class LedgerSession final : public engine::Session {
 
   // Whether the database may be read: kStopped, or the error of a rollback that is not finished.
   Result<void> usable();
-  // Valid until another table is looked up or the catalogue changes.
-  Result<const Table*> table(std::string_view name);
+  // As it is now: it stays what it was when the catalogue changes.
+  Result<TableRef> table(std::string_view name);
   Result<std::size_t> find_savepoint(std::string_view name) const;
 
   // Runs a statement in the open transaction, or in one of its own. What a statement that fails has done is taken back; if
@@ -82,18 +93,40 @@ class LedgerSession final : public engine::Session {
   Result<void> in_transaction(Statement&& statement);
   void fail_transaction(std::string_view what, const Error& cause);
   Result<void> end_by_rollback();
-  Result<void> make_table(Table& made, std::vector<PageId>& roots);
+
   Result<void> write_row(std::string_view table, std::string_view key, std::string_view row, Existing existing);
+  Result<void> edit_rows(const Table& table, std::string_view from, std::string_view to, const engine::RowEditor& editor,
+                         std::uint64_t& edited);
+  // The first row with a key of at least `key`: false if it is not below `to`.
+  Result<bool> next_row(const Table& table, std::string& key, std::string_view to, std::string& row);
+  // Writes a row that may be in the table in the place of `before`, or as a new one.
+  Result<void> change_row(const Table& into, std::string_view key, std::optional<std::string_view> before, std::string_view row);
+  Result<void> erase_row(const Table& from, std::string_view key, std::string_view before);
+
   Result<void> check_unique(const Table& table, std::string_view key, std::string_view row);
+  // FOREIGN KEY, of a row that is to be written: kConstraint.
+  Result<void> check_references(const Table& table, std::string_view key, std::string_view row);
+  // FOREIGN KEY, of the key of a row that is to go: kConstraint.
+  Result<void> check_not_referenced(const Table& table, std::string_view key);
+  Result<bool> refers(const Reference& reference, std::string_view key, bool same_table);
+  Result<void> look_up_references();
   Result<void> write_indexes(const Table& table, std::string_view key, std::string_view before, std::string_view after);
+
+  Result<void> add_table(const engine::TableSchema& schema);
+  Result<void> make_table(Table& made, std::vector<PageId>& roots);
+  Result<void> remove_table(std::string_view name);
+  Result<void> check_schema(const Table& made);
+  Result<void> check_unused(std::string_view name);
 
   LedgerDatabase& database_;
   Core& core_;
   std::unique_ptr<Transaction> transaction_;
   std::optional<Error> failed_;  // why the transaction can only be rolled back
   std::vector<Savepoint> savepoints_;
-  std::vector<Table> tables_;  // as last looked up
+  std::vector<TableRef> tables_;  // as last looked up
   std::uint64_t tables_version_ = 0;
+  std::vector<Reference> references_;  // of all tables, as last looked up
+  std::uint64_t references_version_ = 0;
   std::string before_;  // scratch
   std::string record_;  // scratch
 };

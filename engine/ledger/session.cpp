@@ -1,12 +1,19 @@
 #include "engine/ledger/database.h"
 #include "engine/row.h"
 
-#include <algorithm>
-
 namespace powercut::ledger {
 namespace {
 
 Error no_such_table(std::string_view name) { return {ErrorCode::kNotFound, "no table is called '" + std::string(name) + "'"}; }
+
+// Whether the bytes can be a row of the table under that key: kInvalidArgument.
+Result<void> check_form(const engine::TableSchema& schema, std::string_view key, std::string_view row) {
+  if (key.size() > kMostKeyBytes || key.size() + row.size() > kMostCellBytes) {
+    return Error(ErrorCode::kInvalidArgument, schema.name + ": a key may have " + std::to_string(kMostKeyBytes) +
+                                                  " bytes, key and row together " + std::to_string(kMostCellBytes));
+  }
+  return engine::check_row(schema, row);
+}
 
 }  // namespace
 
@@ -118,25 +125,25 @@ Result<void> LedgerSession::release(std::string_view name) {
   return success();
 }
 
-Result<const Table*> LedgerSession::table(std::string_view name) {
+Result<LedgerSession::TableRef> LedgerSession::table(std::string_view name) {
   if (tables_version_ != core_.catalogue_version) {
     tables_.clear();
     tables_version_ = core_.catalogue_version;
   }
-  for (const Table& known : tables_) {
-    if (known.schema.name == name) return &known;
+  for (const TableRef& known : tables_) {
+    if (known->schema.name == name) return known;
   }
   BTree catalogue(*core_.store, kCatalogueRoot);
   POWERCUT_TRY(const BTree::Leaf leaf, catalogue.find(name));
   if (!leaf.found) return no_such_table(name);
   POWERCUT_TRY(Table found, decode_table(name, leaf.page.page().value(leaf.slot)));
-  tables_.push_back(std::move(found));
-  return &tables_.back();
+  tables_.push_back(std::make_shared<const Table>(std::move(found)));
+  return tables_.back();
 }
 
 Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row) {
   POWERCUT_TRYV(usable());
-  POWERCUT_TRY(const Table* const from, table(table_name));
+  POWERCUT_TRY(const TableRef from, table(table_name));
   BTree tree(*core_.store, from->root);
   POWERCUT_TRY(const BTree::Leaf leaf, tree.find(key));
   if (!leaf.found) return false;
@@ -144,10 +151,14 @@ Result<bool> LedgerSession::get(std::string_view table_name, std::string_view ke
   return true;
 }
 
+Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row, engine::RowLock /*lock*/) {
+  return get(table_name, key, row);
+}
+
 Result<void> LedgerSession::scan(std::string_view table_name, std::string_view from, std::string_view to,
                                  const engine::RowVisitor& visit) {
   POWERCUT_TRYV(usable());
-  POWERCUT_TRY(const Table* const of, table(table_name));
+  POWERCUT_TRY(const TableRef of, table(table_name));
   return BTree(*core_.store, of->root).scan(from, to, visit);
 }
 
@@ -164,12 +175,8 @@ Result<void> LedgerSession::put(std::string_view table_name, std::string_view ke
 }
 
 Result<void> LedgerSession::write_row(std::string_view table_name, std::string_view key, std::string_view row, Existing existing) {
-  POWERCUT_TRY(const Table* const into, table(table_name));
-  if (key.size() > kMostKeyBytes || key.size() + row.size() > kMostCellBytes) {
-    return Error(ErrorCode::kInvalidArgument, std::string(table_name) + ": a key may have " + std::to_string(kMostKeyBytes) +
-                                                  " bytes, key and row together " + std::to_string(kMostCellBytes));
-  }
-  POWERCUT_TRYV(engine::check_row(into->schema, row));
+  POWERCUT_TRY(const TableRef into, table(table_name));
+  POWERCUT_TRYV(check_form(into->schema, key, row));
   POWERCUT_TRY(const bool exists, get(table_name, key, before_));
   if (exists && existing == Existing::kMustNotBe) {
     return Error(ErrorCode::kAlreadyExists, std::string(table_name) + ": a row with that key exists");
@@ -177,107 +184,82 @@ Result<void> LedgerSession::write_row(std::string_view table_name, std::string_v
   if (!exists && existing == Existing::kMustBe) {
     return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
   }
-  POWERCUT_TRYV(engine::check_constraints(into->schema, row));
-  POWERCUT_TRYV(check_unique(*into, key, row));
-  POWERCUT_TRYV(transaction_->write(exists ? RowAction::kUpdate : RowAction::kInsert, into->root, key, row));
-  return write_indexes(*into, key, exists ? std::string_view(before_) : std::string_view(), row);
+  return change_row(*into, key, exists ? std::optional<std::string_view>(before_) : std::nullopt, row);
+}
+
+Result<void> LedgerSession::change_row(const Table& into, std::string_view key, std::optional<std::string_view> before,
+                                       std::string_view row) {
+  POWERCUT_TRYV(engine::check_constraints(into.schema, row));
+  POWERCUT_TRYV(check_unique(into, key, row));
+  POWERCUT_TRYV(check_references(into, key, row));
+  POWERCUT_TRYV(transaction_->write(before ? RowAction::kUpdate : RowAction::kInsert, into.root, key, row));
+  return write_indexes(into, key, before.value_or(std::string_view()), row);
 }
 
 Result<void> LedgerSession::erase(std::string_view table_name, std::string_view key) {
   return in_transaction([&]() -> Result<void> {
-    POWERCUT_TRY(const Table* const from, table(table_name));
+    POWERCUT_TRY(const TableRef from, table(table_name));
     POWERCUT_TRY(const bool exists, get(table_name, key, before_));
     if (!exists) return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
-    POWERCUT_TRYV(transaction_->write(RowAction::kDelete, from->root, key, {}));
-    return write_indexes(*from, key, before_, {});
+    return erase_row(*from, key, before_);
   });
 }
 
-Result<void> LedgerSession::check_unique(const Table& into, std::string_view key, std::string_view row) {
-  std::size_t index = 0;
-  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
-    if (!into.schema.columns[column].unique) continue;
-    BTree tree(*core_.store, into.indexes[index++]);
-    const std::string_view value = engine::encoded_column(row, column);
-    if (engine::is_null(value)) continue;
-    if (value.size() > kMostKeyBytes) {
-      return Error(ErrorCode::kInvalidArgument, into.schema.name + "." + into.schema.columns[column].name +
-                                                    ": a unique value may have " + std::to_string(kMostKeyBytes - 3) + " bytes");
-    }
-    POWERCUT_TRY(const BTree::Leaf leaf, tree.find(value));
-    if (leaf.found && leaf.page.page().value(leaf.slot) != key) {
-      return Error(ErrorCode::kConstraint, into.schema.name + "." + into.schema.columns[column].name + ": UNIQUE");
-    }
-  }
-  return success();
+Result<void> LedgerSession::erase_row(const Table& from, std::string_view key, std::string_view before) {
+  POWERCUT_TRYV(check_not_referenced(from, key));
+  POWERCUT_TRYV(transaction_->write(RowAction::kDelete, from.root, key, {}));
+  return write_indexes(from, key, before, {});
 }
 
-// Brings the unique indexes from the row `before` (empty: none) to `after` (empty: none).
-Result<void> LedgerSession::write_indexes(const Table& into, std::string_view key, std::string_view before,
-                                          std::string_view after) {
-  const bool logged = !core_.options.defects.unique_index_unlogged;
-  std::size_t index = 0;
-  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
-    if (!into.schema.columns[column].unique) continue;
-    const PageId root = into.indexes[index++];
-    const std::string_view old_value = engine::encoded_column(before, column);
-    const std::string_view new_value = engine::encoded_column(after, column);
-    if (old_value == new_value) continue;
-    if (!engine::is_null(old_value)) POWERCUT_TRYV(transaction_->write(RowAction::kDelete, root, old_value, {}, logged));
-    if (!engine::is_null(new_value)) POWERCUT_TRYV(transaction_->write(RowAction::kInsert, root, new_value, key, logged));
+Result<std::uint64_t> LedgerSession::edit(std::string_view table_name, std::string_view from, std::string_view to,
+                                          const engine::RowEditor& editor) {
+  std::uint64_t edited = 0;
+  POWERCUT_TRYV(in_transaction([&]() -> Result<void> {
+    POWERCUT_TRY(const TableRef of, table(table_name));
+    return edit_rows(*of, from, to, editor, edited);
+  }));
+  return edited;
+}
+
+// From key to key: between two rows the tree may split and merge as it likes.
+Result<void> LedgerSession::edit_rows(const Table& of, std::string_view from, std::string_view to, const engine::RowEditor& editor,
+                                      std::uint64_t& edited) {
+  std::string key(from);
+  std::string row;
+  std::string changed;
+  for (;; key.push_back('\0')) {
+    POWERCUT_TRY(const bool found, next_row(of, key, to, row));
+    if (!found) return success();
+    changed.clear();
+    const engine::RowEdit what = editor(key, row, changed);
+    if (what == engine::RowEdit::kKeep) continue;
+    if (what == engine::RowEdit::kErase) {
+      POWERCUT_TRYV(erase_row(of, key, row));
+    } else {
+      POWERCUT_TRYV(check_form(of.schema, key, changed));
+      POWERCUT_TRYV(change_row(of, key, row, changed));
+    }
+    ++edited;
   }
-  return success();
+}
+
+Result<bool> LedgerSession::next_row(const Table& of, std::string& key, std::string_view to, std::string& row) {
+  bool found = false;
+  POWERCUT_TRYV(BTree(*core_.store, of.root).scan(key, to, [&](std::string_view next, std::string_view bytes) {
+    key = next;
+    row = bytes;
+    found = true;
+    return false;
+  }));
+  return found;
 }
 
 Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {
-  return in_transaction([&]() -> Result<void> {
-    BTree catalogue(*core_.store, kCatalogueRoot);
-    POWERCUT_TRY(BTree::Leaf leaf, catalogue.find(schema.name));
-    if (leaf.found) return Error(ErrorCode::kAlreadyExists, "a table is called '" + schema.name + "'");
-    leaf.page = PageRef();
-    Table made;
-    made.schema = schema;
-    made.indexes.resize(static_cast<std::size_t>(
-        std::count_if(schema.columns.begin(), schema.columns.end(), [](const engine::Column& column) { return column.unique; })));
-    encode_table(made, record_);
-    if (schema.name.empty() || schema.name.size() > kMostKeyBytes || schema.name.size() + record_.size() > kMostCellBytes) {
-      return Error(ErrorCode::kInvalidArgument, "table '" + schema.name + "': the name is empty, or the schema is longer than " +
-                                                    std::to_string(kMostCellBytes) + " bytes");
-    }
-    std::vector<PageId> roots;
-    const auto done = make_table(made, roots);
-    if (done.has_error()) core_.unused_pages.insert(core_.unused_pages.end(), roots.begin(), roots.end());
-    return done;
-  });
-}
-
-// Notes the roots of the trees that it makes, so that they can be freed if it fails.
-Result<void> LedgerSession::make_table(Table& made, std::vector<PageId>& roots) {
-  POWERCUT_TRY(made.root, BTree::create(*core_.store));
-  roots.push_back(made.root);
-  for (PageId& root : made.indexes) {
-    POWERCUT_TRY(root, BTree::create(*core_.store));
-    roots.push_back(root);
-  }
-  encode_table(made, record_);
-  ++core_.catalogue_version;
-  return transaction_->write(RowAction::kInsert, kCatalogueRoot, made.schema.name, record_);
+  return in_transaction([&] { return add_table(schema); });
 }
 
 Result<void> LedgerSession::drop_table(std::string_view name) {
-  return in_transaction([&]() -> Result<void> {
-    POWERCUT_TRY(const Table* const found, table(name));
-    const auto trees = found->trees();
-    POWERCUT_TRYV(transaction_->write(RowAction::kDelete, kCatalogueRoot, name, {}));
-    ++core_.catalogue_version;
-    if (core_.options.defects.drop_frees_early) {
-      for (const PageId root : trees) POWERCUT_TRYV(BTree(*core_.store, root).list_pages(core_.unused_pages));
-      core_.free_unused_pages();
-      return success();
-    }
-    transaction_->drop_trees(trees);
-    return success();
-  });
+  return in_transaction([&] { return remove_table(name); });
 }
 
 }  // namespace powercut::ledger

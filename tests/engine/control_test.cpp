@@ -78,7 +78,7 @@ TEST_CASE("a control record has these bytes") {
   std::array<byte, 64> slot{};
   REQUIRE(read_full(*file, 4096, slot).value() == slot.size());  // the record of an odd sequence number is in the second slot
   CHECK(as_text(std::span(slot).first(8)) == "LPContrl");
-  CHECK(load<std::uint32_t>(&slot[8]) == 2);                    // format version
+  CHECK(load<std::uint32_t>(&slot[8]) == 3);                    // format version
   CHECK(load<std::uint32_t>(&slot[12]) == kLeastSegmentBytes);  // segment bytes
   CHECK(load<std::uint64_t>(&slot[16]) == 3);                   // sequence
   CHECK(load<std::uint64_t>(&slot[24]) == 0x1122334455667788);  // database id
@@ -107,13 +107,13 @@ TEST_CASE("a database of another format version is not damaged, but not for this
     store(&slot[60], crc32c(~0U, std::span<const byte>(slot).first(60)));
     REQUIRE(write_full(*file, offset, slot).has_value());
   };
-  for (const std::uint32_t version : {1U, 3U}) {
+  for (const std::uint32_t version : {1U, 2U, 4U}) {
     write_version(version, 0);
     const auto read = control.read();
     REQUIRE(read.has_error());
     CHECK(read.error().code() == ErrorCode::kUnsupported);
     CHECK(read.error().message() ==
-          "unsupported: db/control: a database of format version " + std::to_string(version) + "; this engine reads version 2");
+          "unsupported: db/control: a database of format version " + std::to_string(version) + "; this engine reads version 3");
     // Not a version, but damage.
     REQUIRE(write_full(*file, 8, std::array<byte, 1>{byte{9}}).has_value());
     CHECK(control.read().error().code() == ErrorCode::kCorrupt);
