@@ -25,6 +25,8 @@ std::string_view note(engine::Needs needs) {
       return "";
     case engine::Needs::kCoincidence:
       return " (needs a rare coincidence)";
+    case engine::Needs::kSessions:
+      return "sessions side by side";
     case engine::Needs::kFault:
       return " (needs faults while it runs)";
   }

@@ -244,6 +244,23 @@ TEST_CASE("a conversion comes before those who hold nothing") {
   CHECK(world.locks.counters().deadlocks == 0);
 }
 
+<<<<<<< HEAD
+=======
+TEST_CASE("a conversion comes first also where those before it in line do not wait for it") {
+  World world;
+  world.spawn([&] {
+    REQUIRE(world.row(1, "k", RowMode::kUpdate));
+    REQUIRE(world.row(2, "k", RowMode::kShared));
+    world.turn();
+    world.locks.release_all(world.owner(1));
+  });
+  world.spawn_and_say(3, "k", RowMode::kUpdate);
+  world.spawn_and_say(2, "k", RowMode::kUpdate);
+  world.run();
+  CHECK(world.said == "23");
+}
+
+>>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 TEST_CASE("of two who convert the same lock the one who has changed less gives way, and of equals the younger") {
   struct Costs {
     std::uint64_t first, second;
@@ -389,6 +406,32 @@ TEST_CASE("another who keeps its place in a cycle is let out of the line") {
   CHECK(world.locks.counters().deadlocks == 0);
 }
 
+<<<<<<< HEAD
+=======
+TEST_CASE("a cycle through the line behind one who was let out of it is found too") {
+  World world;
+  world.spawn([&] {
+    REQUIRE(world.row(1, "k", RowMode::kShared));
+    REQUIRE(world.range(3, "k", "l"));
+    REQUIRE(world.row(4, "m", RowMode::kExclusive));
+    world.turn();
+    world.locks.release_all(world.owner(1));
+  });
+  world.spawn([&] {
+    CHECK(world.range(5, "a", "z"));
+    world.said += "5";
+    world.locks.release_all(world.owner(5));
+  });
+  world.spawn_and_say(2, "k", RowMode::kExclusive);
+  world.spawn_and_say(3, "k", RowMode::kExclusive);  // waits for txn 1 alone: txn 2 waits for its range
+  world.spawn_and_say(4, "k", RowMode::kShared);     // behind txn 2, which is behind txn 5, which waits for this
+  world.run();
+  CHECK(world.said.size() == 4);
+  CHECK(world.said.starts_with("45"));
+  CHECK(world.locks.counters().deadlocks == 0);
+}
+
+>>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 TEST_CASE("a wait ends at its limit, and those behind it go on") {
   World world;
   world.owner(2).lock_limit = 500;

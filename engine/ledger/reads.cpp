@@ -1,0 +1,113 @@
+// Statements that read, and what they lock. Read uncommitted locks nothing but the table's existence; read committed a row
+// while it is read; repeatable read every row that it found, to the end; serializable also keys without a row, and of a scan
+// the whole range.
+#include "engine/ledger/database.h"
+#include "faultfs/hash.h"
+
+namespace powercut::ledger {
+
+using engine::Isolation;
+using engine::RowLock;
+
+template <class Statement>
+Result<void> LedgerSession::reading(Statement&& statement) {
+  POWERCUT_TRYV(usable());
+  if (transaction_) return settled(statement(locks()));
+  // Nothing else runs while a statement does: where nobody holds a lock it needs none.
+  if (core_.locks.held() == 0) return statement(nullptr);
+  LockOwner alone(core_.locks, TxnId::kNone);
+  alone.lock_limit = lock_limit_;
+  return statement(&alone);
+}
+
+Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, TableLock mode) {
+  if (owner == nullptr) return success();
+  return core_.locks.lock_table(*owner, hash64(as_bytes(name)), name, mode);
+}
+
+Result<LedgerSession::TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
+  POWERCUT_TRYV(lock_table(owner, name, mode));
+  return table(name);
+}
+
+Result<bool> LedgerSession::find_row(const Table& in, std::string_view key, std::string& row) {
+  POWERCUT_TRY(const BTree::Leaf leaf, BTree(*core_.store, in.root).find(key));
+  if (leaf.found) row = leaf.page.page().value(leaf.slot);
+  return leaf.found;
+}
+
+Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row, RowLock lock) {
+  bool found = false;
+  POWERCUT_TRYV(reading([&](LockOwner* owner) -> Result<void> {
+    POWERCUT_TRY(const TableRef from, table(owner, table_name, TableLock::kIntentShared));
+    POWERCUT_TRY(found, read_row(owner, *from, key, row, lock));
+    return success();
+  }));
+  return found;
+}
+
+Result<bool> LedgerSession::read_row(LockOwner* owner, const Table& from, std::string_view key, std::string& row, RowLock lock) {
+  const bool unlocked = level() == Isolation::kReadUncommitted ||
+                        (level() == Isolation::kReadCommitted && core_.options.defects.committed_read_unlocked);
+  if (owner == nullptr || (lock == RowLock::kNone && unlocked)) return find_row(from, key, row);
+  const RowMode mode = lock == RowLock::kUpdate ? RowMode::kUpdate : RowMode::kShared;
+  POWERCUT_TRY(const RowMode before, core_.locks.lock_row(*owner, from.root, key, mode));
+  POWERCUT_TRY(const bool found, find_row(from, key, row));
+  bool to_the_end = lock != RowLock::kNone || level() == Isolation::kSerializable ||
+                    (level() == Isolation::kRepeatableRead && found && !core_.options.defects.read_lock_short);
+  if (!to_the_end) core_.locks.unlock_row(*owner, from.root, key, before);
+  return found;
+}
+
+Result<void> LedgerSession::scan(std::string_view table_name, std::string_view from, std::string_view to,
+                                 const engine::RowVisitor& visit) {
+  return reading([&](LockOwner* owner) -> Result<void> {
+    POWERCUT_TRY(const TableRef of, table(owner, table_name, TableLock::kIntentShared));
+    if (owner != nullptr) {
+      if (level() == Isolation::kSerializable) {
+        POWERCUT_TRYV(core_.locks.lock_range(*owner, of->root, from, to));
+        if (core_.options.defects.range_unlocked) return scan_locked(*owner, *of, from, to, visit);
+      } else if (level() != Isolation::kReadUncommitted) {
+        return scan_locked(*owner, *of, from, to, visit);
+      }
+    }
+    return BTree(*core_.store, of->root).scan(from, to, visit);
+  });
+}
+
+// Locks row by row. A page is not held while a lock is waited for: the scan begins again at the row then.
+Result<void> LedgerSession::scan_locked(LockOwner& owner, const Table& of, std::string_view from, std::string_view to,
+                                        const engine::RowVisitor& visit) {
+  const bool to_the_end = level() != Isolation::kReadCommitted && !core_.options.defects.read_lock_short;
+  std::string start(from);
+  std::string awaited;
+  for (;;) {
+    bool waits = false;
+    POWERCUT_TRYV(BTree(*core_.store, of.root).scan(start, to, [&](std::string_view key, std::string_view row) {
+      const auto before = core_.locks.try_lock_row(owner, of.root, key, RowMode::kShared);
+      if (!before) {
+        waits = true;
+        awaited = key;
+        return false;
+      }
+      const bool more = visit(key, row);
+      if (!to_the_end) core_.locks.unlock_row(owner, of.root, key, *before);
+      return more;
+    }));
+    if (!waits) return success();
+    POWERCUT_TRY(const RowMode before, core_.locks.lock_row(owner, of.root, awaited, RowMode::kShared));
+    start = awaited;
+    std::string row;
+    POWERCUT_TRY(const bool found, find_row(of, awaited, row));
+    if (found) {
+      const bool more = visit(awaited, row);
+      if (!to_the_end) core_.locks.unlock_row(owner, of.root, awaited, before);
+      if (!more) return success();
+      start.push_back('\0');
+    } else {
+      core_.locks.unlock_row(owner, of.root, awaited, before);
+    }
+  }
+}
+
+}  // namespace powercut::ledger
