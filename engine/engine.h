@@ -182,6 +182,7 @@ struct Tunable {
 enum class Needs : unsigned char {
   kPowerFailure,  // at a random moment
   kCoincidence,   // of power failures and what lies on the disk, for which random moments are too few
+  kSessions,      // sessions side by side
   kFault,         // also an error, a full disk or a short transfer while the engine runs, or bytes that rot
 };
 

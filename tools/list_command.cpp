@@ -26,7 +26,7 @@ std::string_view note(engine::Needs needs) {
     case engine::Needs::kCoincidence:
       return " (needs a rare coincidence)";
     case engine::Needs::kSessions:
-      return "sessions side by side";
+      return " (needs sessions side by side)";
     case engine::Needs::kFault:
       return " (needs faults while it runs)";
   }

@@ -13,6 +13,43 @@ Error foreign_key(const engine::TableSchema& schema, const engine::Column& colum
 
 }  // namespace
 
+// A value that a transaction takes or gives up stays out of reach until it ends: it may yet roll back.
+Result<void> LedgerSession::lock_values(const Table& of, std::string_view before, std::string_view after) {
+  if (core_.options.defects.unique_value_unlocked) return success();
+  std::size_t index = 0;
+  for (std::size_t column = 0; column < of.schema.columns.size(); ++column) {
+    if (!of.schema.columns[column].unique) continue;
+    const PageId root = of.indexes[index++];
+    const std::string_view old_value = engine::encoded_column(before, column);
+    const std::string_view new_value = engine::encoded_column(after, column);
+    if (old_value == new_value) continue;
+    for (const std::string_view value : {old_value, new_value}) {
+      if (engine::is_null(value) || value.size() > kMostKeyBytes) continue;
+      POWERCUT_TRYV(core_.locks.lock_row(*locks(), root, value, RowMode::kExclusive));
+    }
+  }
+  return success();
+}
+
+// The row that is referred to stays until this transaction ends; and so does the one that was, since a rollback refers to it
+// again.
+Result<void> LedgerSession::lock_references(const Table& of, std::string_view before, std::string_view after) {
+  if (core_.options.defects.reference_unlocked) return success();
+  for (std::size_t column = 0; column < of.schema.columns.size(); ++column) {
+    const std::string& name = of.schema.columns[column].references;
+    if (name.empty()) continue;
+    const auto old_key = engine::text_column(before, column);
+    const auto new_key = engine::text_column(after, column);
+    if (old_key == new_key) continue;
+    for (const auto& key : {old_key, new_key}) {
+      if (!key) continue;
+      POWERCUT_TRY(const TableRef target, table(locks(), name, TableLock::kIntentShared));
+      POWERCUT_TRYV(core_.locks.lock_row(*locks(), target->root, *key, RowMode::kShared));
+    }
+  }
+  return success();
+}
+
 Result<void> LedgerSession::check_unique(const Table& into, std::string_view key, std::string_view row) {
   std::size_t index = 0;
   for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
@@ -63,9 +100,16 @@ Result<void> LedgerSession::check_references(const Table& into, std::string_view
 }
 
 Result<void> LedgerSession::check_not_referenced(const Table& target, std::string_view key) {
-  POWERCUT_TRYV(look_up_references());
-  // What is found while others change the catalogue stays as it is.
-  const std::vector<Reference> all = references_;
+  std::vector<Reference> all;
+  do {
+    POWERCUT_TRYV(look_up_references());
+    all = references_;
+    // A table that another transaction makes or drops is waited for, and may then be gone, or there.
+    for (const Reference& reference : all) {
+      if (reference.column().references != target.schema.name) continue;
+      POWERCUT_TRYV(lock_table(locks(), reference.from->schema.name, TableLock::kIntentShared));
+    }
+  } while (references_version_ != core_.catalogue_version);
   for (const Reference& reference : all) {
     if (reference.column().references != target.schema.name) continue;
     POWERCUT_TRY(const bool found, refers(reference, key, reference.from->schema.name == target.schema.name));

@@ -1,6 +1,9 @@
 #include "engine/ledger/core.h"
 
+#include "engine/ledger/catalogue.h"
 #include "engine/ledger/transaction.h"
+
+#include <algorithm>
 
 namespace powercut::ledger {
 
@@ -10,21 +13,44 @@ Core::Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, co
       directory(std::move(directory_of_core)),
       options(options_of_core),
       memory(memory_of_core),
-      scheduler(scheduler_of_core),
+      locks(scheduler_of_core, this),
       control(files, directory, options.defects),
-      log(files, directory, control, options.defects, memory.log, scheduler_of_core) {}
+      log(files, directory, control, options.defects, memory.log, scheduler_of_core) {
+  locks.ignore_deadlocks(options.defects.deadlock_undetected);
+  locks.ignore_ranges(options.defects.range_unlocked);
+}
 
-Core::~Core() = default;
+Core::~Core() { unfinished_.clear(); }
 
 Result<void> Core::ready() {
   if (log.failure()) return *log.failure();
-  if (unfinished_ == nullptr) return success();
-  POWERCUT_TRYV(unfinished_->rollback());
-  unfinished_.reset();
+  while (!unfinished_.empty()) {
+    POWERCUT_TRYV(unfinished_.back()->rollback());
+    unfinished_.pop_back();
+  }
   return success();
 }
 
-void Core::finish_later(std::unique_ptr<Transaction> rollback) { unfinished_ = std::move(rollback); }
+void Core::finish_later(std::unique_ptr<Transaction> rollback) { unfinished_.push_back(std::move(rollback)); }
+
+std::string Core::tree(PageId root) const {
+  std::string name = "tree " + std::to_string(raw(root));
+  const auto scanned =
+      BTree(const_cast<PageStore&>(*store), kCatalogueRoot).scan({}, {}, [&](std::string_view table, std::string_view row) {
+        const auto decoded = decode_table(table, row);
+        if (decoded.has_error()) return true;
+        const auto trees = decoded.value().trees();
+        const auto found = std::find(trees.begin(), trees.end(), root);
+        if (found == trees.end()) return true;
+        name = table;
+        auto index = found - trees.begin();
+        for (const engine::Column& column : decoded.value().schema.columns) {
+          if (column.unique && index > 0 && --index == 0) name += "." + column.name;
+        }
+        return false;
+      });
+  return scanned.has_error() ? "tree " + std::to_string(raw(root)) : name;
+}
 
 void Core::free_unused_pages() {
   while (!unused_pages.empty()) {

@@ -4,6 +4,7 @@
 
 #include "engine/ledger/buffer_pool.h"
 #include "engine/ledger/control.h"
+#include "engine/ledger/lock_manager.h"
 #include "engine/ledger/log.h"
 #include "engine/ledger/options.h"
 #include "engine/ledger/page_store.h"
@@ -27,7 +28,7 @@ struct Memory {
   LogReader::Buffer recovery_buffer;
 };
 
-class Core {
+class Core final : private LockNames {
  public:
   // `scheduler_of_core` may be null: nobody waits then.
   Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, const Options& options_of_core, Memory& memory_of_core,
@@ -53,7 +54,7 @@ class Core {
   const std::string directory;
   const Options options;
   Memory& memory;
-  faultfs::Scheduler* const scheduler;
+  LockManager locks;
   Control control;
   Log log;
   std::optional<BufferPool> pool;
@@ -68,7 +69,10 @@ class Core {
   std::vector<PageId> unused_pages;
 
  private:
-  std::unique_ptr<Transaction> unfinished_;
+  // What people call a tree: its table, or "table.column" of an index.
+  std::string tree(PageId root) const override;
+
+  std::vector<std::unique_ptr<Transaction>> unfinished_;
 };
 
 }  // namespace powercut::ledger

@@ -46,14 +46,19 @@ class LedgerSession final : public engine::Session {
   explicit LedgerSession(LedgerDatabase& database) : database_(database), core_(database.core()) {}
   ~LedgerSession() override;
 
-  Result<void> begin() override;
+  Result<void> begin() override { return begin(isolation_); }
+  Result<void> begin(engine::Isolation level) override;
+  Result<void> set_isolation(engine::Isolation level) override;
+  Result<void> set_lock_limit(std::uint64_t nanoseconds) override;
   Result<void> commit() override;
   Result<void> rollback() override;
   Result<void> savepoint(std::string_view name) override;
   Result<void> rollback_to(std::string_view name) override;
   Result<void> release(std::string_view name) override;
 
-  Result<bool> get(std::string_view table, std::string_view key, std::string& row) override;
+  Result<bool> get(std::string_view table, std::string_view key, std::string& row) override {
+    return get(table, key, row, engine::RowLock::kNone);
+  }
   Result<bool> get(std::string_view table, std::string_view key, std::string& row, engine::RowLock lock) override;
   Result<void> insert(std::string_view table, std::string_view key, std::string_view row) override;
   Result<void> update(std::string_view table, std::string_view key, std::string_view row) override;
@@ -85,24 +90,43 @@ class LedgerSession final : public engine::Session {
   Result<void> usable();
   // As it is now: it stays what it was when the catalogue changes.
   Result<TableRef> table(std::string_view name);
+  // The same, once its lock is held. Without an owner nobody holds any lock.
+  Result<TableRef> table(LockOwner* owner, std::string_view name, TableLock mode);
+  Result<void> lock_table(LockOwner* owner, std::string_view name, TableLock mode);
+  LockOwner* locks() { return &transaction_->locks(); }
+  engine::Isolation level() const { return transaction_ ? level_ : isolation_; }
   Result<std::size_t> find_savepoint(std::string_view name) const;
 
   // Runs a statement in the open transaction, or in one of its own. What a statement that fails has done is taken back; if
   // that fails too, its transaction can only be rolled back.
   template <class Statement>
   Result<void> in_transaction(Statement&& statement);
+  // Runs a statement that only reads, with the locks of the open transaction or with its own.
+  template <class Statement>
+  Result<void> reading(Statement&& statement);
+  // Who gave way in a deadlock has no transaction any more, and is told so until it calls rollback().
+  Result<void> settled(Result<void> done);
   void fail_transaction(std::string_view what, const Error& cause);
   Result<void> end_by_rollback();
 
+  Result<bool> read_row(LockOwner* owner, const Table& table, std::string_view key, std::string& row, engine::RowLock lock);
+  Result<void> scan_locked(LockOwner& owner, const Table& table, std::string_view from, std::string_view to,
+                           const engine::RowVisitor& visit);
+  Result<bool> find_row(const Table& table, std::string_view key, std::string& row);
   Result<void> write_row(std::string_view table, std::string_view key, std::string_view row, Existing existing);
   Result<void> edit_rows(const Table& table, std::string_view from, std::string_view to, const engine::RowEditor& editor,
                          std::uint64_t& edited);
   // The first row with a key of at least `key`: false if it is not below `to`.
   Result<bool> next_row(const Table& table, std::string& key, std::string_view to, std::string& row);
+  // The same, once it is locked for update.
+  Result<bool> next_row_locked(const Table& table, std::string& key, std::string_view to, std::string& row, RowMode& before);
   // Writes a row that may be in the table in the place of `before`, or as a new one.
   Result<void> change_row(const Table& into, std::string_view key, std::optional<std::string_view> before, std::string_view row);
   Result<void> erase_row(const Table& from, std::string_view key, std::string_view before);
 
+  // The unique values of a row that change, old and new, and the rows of other tables that it refers to.
+  Result<void> lock_values(const Table& table, std::string_view before, std::string_view after);
+  Result<void> lock_references(const Table& table, std::string_view before, std::string_view after);
   Result<void> check_unique(const Table& table, std::string_view key, std::string_view row);
   // FOREIGN KEY, of a row that is to be written: kConstraint.
   Result<void> check_references(const Table& table, std::string_view key, std::string_view row);
@@ -120,8 +144,11 @@ class LedgerSession final : public engine::Session {
 
   LedgerDatabase& database_;
   Core& core_;
+  engine::Isolation isolation_ = engine::Isolation::kSerializable;
+  std::uint64_t lock_limit_ = faultfs::Scheduler::kNoLimit;
   std::unique_ptr<Transaction> transaction_;
-  std::optional<Error> failed_;  // why the transaction can only be rolled back
+  engine::Isolation level_ = engine::Isolation::kSerializable;  // of the transaction
+  std::optional<Error> failed_;                                 // why the transaction can only be rolled back
   std::vector<Savepoint> savepoints_;
   std::vector<TableRef> tables_;  // as last looked up
   std::uint64_t tables_version_ = 0;

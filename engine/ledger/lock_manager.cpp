@@ -9,11 +9,6 @@ namespace {
 // Conversions are before all others.
 constexpr std::int64_t kConversion = std::int64_t{1} << 62U;
 
-<<<<<<< HEAD
-constexpr std::size_t kExclusiveMode = 3;
-
-=======
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 }  // namespace
 
 LockOwner::~LockOwner() { locks_.release_all(*this); }
@@ -173,11 +168,7 @@ void LockManager::grant_if_possible(LockRequest& request) {
 
 void LockManager::serve(Lockable& thing) {
   for (auto at = thing.waiting.begin(); at != thing.waiting.end();) {
-<<<<<<< HEAD
-    if (thing.held[kExclusiveMode] > 0) return;
-=======
     if (thing.held[LockModes::kExclusiveMode] > 0) return;
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
     LockRequest& request = *at++;
     grant_if_possible(request);
     const bool still_waits = request.state == LockRequest::State::kWaiting;

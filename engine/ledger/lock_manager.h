@@ -108,12 +108,8 @@ class LockManager {
   // Ends a wait in vain, and serves those behind it.
   void withdraw(LockRequest& request);
 
-<<<<<<< HEAD
-  // Whether somebody may wait for the owner of this request, so that its wait can close a cycle.
-=======
   // Whether somebody may wait for the owner of this request, so that its wait can close a cycle. That of a conversion is in
   // line before others, so it always may.
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
   static bool may_be_waited_for(const LockRequest& request);
   // Leaves in cycle_ a shortest cycle that begins with the owner: each waits for the next and the last for the first.
   bool find_cycle(LockOwner& start, bool through_lines);

@@ -21,10 +21,7 @@ enum class RowMode : std::uint8_t { kNone, kShared, kUpdate, kExclusive };
 class LockModes {
  public:
   static constexpr std::size_t kCount = 4;
-<<<<<<< HEAD
-=======
   static constexpr std::size_t kExclusiveMode = 3;
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 
   constexpr LockModes() = default;
   constexpr LockModes(TableLock mode) : bits_(kTableSets[static_cast<std::size_t>(mode)]) {}
@@ -37,19 +34,11 @@ class LockModes {
   constexpr bool has(std::size_t mode) const { return (bits_ >> mode & 1U) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
   // Whether nobody else may hold anything.
-<<<<<<< HEAD
-  constexpr bool is_exclusive() const { return has(3); }
-  constexpr LockModes with(LockModes other) const { return of(bits_ | other.bits_); }
-  // The greatest of these, of a row.
-  constexpr RowMode row_mode() const {
-    if (has(3)) return RowMode::kExclusive;
-=======
   constexpr bool is_exclusive() const { return has(kExclusiveMode); }
   constexpr LockModes with(LockModes other) const { return of(bits_ | other.bits_); }
   // The greatest of these, of a row.
   constexpr RowMode row_mode() const {
     if (has(kExclusiveMode)) return RowMode::kExclusive;
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
     if (has(1)) return RowMode::kUpdate;
     return has(0) ? RowMode::kShared : RowMode::kNone;
   }
@@ -58,20 +47,12 @@ class LockModes {
 
   // For messages: "shared", "intent exclusive".
   constexpr std::string_view table_text() const {
-<<<<<<< HEAD
-    if (has(3)) return "exclusive";
-=======
     if (has(kExclusiveMode)) return "exclusive";
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
     if (has(1)) return has(2) ? "shared and intent exclusive" : "intent exclusive";
     return has(2) ? "shared" : "intent shared";
   }
   constexpr std::string_view row_text() const {
-<<<<<<< HEAD
-    if (has(3)) return "exclusive";
-=======
     if (has(kExclusiveMode)) return "exclusive";
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
     return has(1) ? "update" : "shared";
   }
 

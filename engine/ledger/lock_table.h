@@ -125,11 +125,6 @@ class LockOwner {
   // How long one wait may take, in virtual nanoseconds.
   std::uint64_t lock_limit = faultfs::Scheduler::kNoLimit;
 
-<<<<<<< HEAD
-  bool holds_nothing() const { return grants_.empty() && ranges_.empty(); }
-
-=======
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
  private:
   friend class LockManager;
 

@@ -5,10 +5,7 @@
 #include "faultfs/assert.h"
 
 #include <algorithm>
-<<<<<<< HEAD
-=======
 #include <utility>
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 
 namespace powercut::ledger {
 namespace {
@@ -52,24 +49,12 @@ Result<void> LockManager::wait(LockRequest& request) {
   if (!ignore_deadlocks_ && !scheduler_->stopped()) resolve_deadlocks(request);
   Scheduler::Woken woken = Scheduler::Woken::kWoken;
   if (request.state == LockRequest::State::kWaiting) woken = scheduler_->park(WaitText(*this, request), owner.lock_limit);
-<<<<<<< HEAD
-  const LockRequest::State state = std::exchange(request.state, LockRequest::State::kIdle);
-  if (state == LockRequest::State::kGranted) return success();
-  if (state == LockRequest::State::kRefused) {
-    Error refusal = std::move(*request.refusal);
-    request.refusal.reset();
-    return refusal;
-  }
-  POWERCUT_ASSERT(woken != Scheduler::Woken::kWoken, "nobody else wakes who waits for a lock");
-  request.state = state;
-=======
   if (request.state != LockRequest::State::kWaiting) {
     const bool granted = std::exchange(request.state, LockRequest::State::kIdle) == LockRequest::State::kGranted;
     if (granted) return success();
     return *std::exchange(request.refusal, std::nullopt);
   }
   POWERCUT_ASSERT(woken != Scheduler::Woken::kWoken, "nobody else wakes who waits for a lock");
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
   std::string text = wait_text(request);
   withdraw(request);
   if (woken == Scheduler::Woken::kStopped) {
@@ -81,10 +66,6 @@ Result<void> LockManager::wait(LockRequest& request) {
 
 bool LockManager::may_be_waited_for(const LockRequest& request) {
   const LockOwner& owner = *request.owner;
-<<<<<<< HEAD
-  if (request.is_exclusive_row() && !request.tree->waiting_ranges.empty()) return true;
-=======
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
   for (const RangeGrant& held : owner.ranges_) {
     if (!held.tree->waiting_exclusive.empty()) return true;
   }

@@ -65,6 +65,18 @@ struct Defects {
   bool log_read_once = false;
   bool page_place_unchecked = false;
   bool newer_page_accepted = false;
+  bool locks_before_log = false;
+  bool range_unlocked = false;
+  bool ack_of_other_sync = false;
+  bool write_lock_short = false;
+  bool deadlock_undetected = false;
+  bool victim_half_undone = false;
+  bool read_lock_short = false;
+  bool committed_read_unlocked = false;
+  bool unique_value_unlocked = false;
+  bool reference_unlocked = false;
+  bool checkpoint_lists_committing = false;
+  bool savepoint_gives_locks_back = false;
 };
 
 struct Options {

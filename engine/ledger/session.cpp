@@ -36,6 +36,7 @@ Result<void> LedgerSession::in_transaction(Statement&& statement) {
   const Lsn mark = transaction_->mark();
   Result<void> done = statement();
   if (!own) {
+    if (done.has_error() && done.error().code() == ErrorCode::kDeadlock) return settled(done);
     if (done.has_error()) {
       const auto undone = transaction_->undo_to(mark);
       if (undone.has_error()) fail_transaction("a statement could not be taken back", undone.error());
@@ -52,11 +53,33 @@ void LedgerSession::fail_transaction(std::string_view what, const Error& cause) 
   failed_ = cause.within(std::string(what) + ", so its transaction can only be rolled back");
 }
 
-Result<void> LedgerSession::begin() {
+Result<void> LedgerSession::settled(Result<void> done) {
+  if (done.has_value() || done.error().code() != ErrorCode::kDeadlock || !transaction_) return done;
+  const auto undone = core_.options.defects.victim_half_undone ? transaction_->finish_rollback() : end_by_rollback();
+  transaction_.reset();
+  savepoints_.clear();
+  failed_ = undone.has_error() ? undone.error()
+                               : Error(ErrorCode::kDeadlock, done.error().context() + "; its transaction was rolled back");
+  return done;
+}
+
+Result<void> LedgerSession::begin(engine::Isolation level) {
   POWERCUT_TRYV(usable());
   if (transaction_) return Error(ErrorCode::kInvalidArgument, "begin: a transaction is open");
-  if (!core_.active.empty()) return Error(ErrorCode::kUnsupported, "begin: another session's transaction is open; one at a time");
   transaction_ = std::make_unique<Transaction>(core_);
+  transaction_->locks().lock_limit = lock_limit_;
+  level_ = level;
+  return success();
+}
+
+Result<void> LedgerSession::set_isolation(engine::Isolation level) {
+  isolation_ = level;
+  return success();
+}
+
+Result<void> LedgerSession::set_lock_limit(std::uint64_t nanoseconds) {
+  lock_limit_ = nanoseconds;
+  if (transaction_) transaction_->locks().lock_limit = nanoseconds;
   return success();
 }
 
@@ -76,6 +99,10 @@ Result<void> LedgerSession::commit() {
 
 Result<void> LedgerSession::rollback() {
   POWERCUT_TRYV(core_.ready());
+  if (!transaction_ && failed_) {
+    failed_.reset();
+    return success();
+  }
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "rollback: no transaction is open");
   return end_by_rollback();
 }
@@ -109,10 +136,11 @@ Result<std::size_t> LedgerSession::find_savepoint(std::string_view name) const {
 
 Result<void> LedgerSession::rollback_to(std::string_view name) {
   POWERCUT_TRYV(core_.ready());
-  if (transaction_ && transaction_->is_in_doubt()) return *failed_;
+  if (failed_ && (!transaction_ || transaction_->is_in_doubt())) return *failed_;
   POWERCUT_TRY(const std::size_t at, find_savepoint(name));
   savepoints_.resize(at + 1);
   const auto done = transaction_->undo_to(savepoints_[at].mark);
+  if (core_.options.defects.savepoint_gives_locks_back) core_.locks.release_all(transaction_->locks());
   failed_.reset();
   if (done.has_error()) fail_transaction("a rollback to a savepoint failed", done.error());
   return done;
@@ -141,27 +169,6 @@ Result<LedgerSession::TableRef> LedgerSession::table(std::string_view name) {
   return tables_.back();
 }
 
-Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row) {
-  POWERCUT_TRYV(usable());
-  POWERCUT_TRY(const TableRef from, table(table_name));
-  BTree tree(*core_.store, from->root);
-  POWERCUT_TRY(const BTree::Leaf leaf, tree.find(key));
-  if (!leaf.found) return false;
-  row = leaf.page.page().value(leaf.slot);
-  return true;
-}
-
-Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row, engine::RowLock /*lock*/) {
-  return get(table_name, key, row);
-}
-
-Result<void> LedgerSession::scan(std::string_view table_name, std::string_view from, std::string_view to,
-                                 const engine::RowVisitor& visit) {
-  POWERCUT_TRYV(usable());
-  POWERCUT_TRY(const TableRef of, table(table_name));
-  return BTree(*core_.store, of->root).scan(from, to, visit);
-}
-
 Result<void> LedgerSession::insert(std::string_view table_name, std::string_view key, std::string_view row) {
   return in_transaction([&] { return write_row(table_name, key, row, Existing::kMustNotBe); });
 }
@@ -175,21 +182,26 @@ Result<void> LedgerSession::put(std::string_view table_name, std::string_view ke
 }
 
 Result<void> LedgerSession::write_row(std::string_view table_name, std::string_view key, std::string_view row, Existing existing) {
-  POWERCUT_TRY(const TableRef into, table(table_name));
+  POWERCUT_TRY(const TableRef into, table(locks(), table_name, TableLock::kIntentExclusive));
   POWERCUT_TRYV(check_form(into->schema, key, row));
-  POWERCUT_TRY(const bool exists, get(table_name, key, before_));
+  POWERCUT_TRY(const RowMode held, core_.locks.lock_row(*locks(), into->root, key, RowMode::kExclusive));
+  POWERCUT_TRY(const bool exists, find_row(*into, key, before_));
   if (exists && existing == Existing::kMustNotBe) {
     return Error(ErrorCode::kAlreadyExists, std::string(table_name) + ": a row with that key exists");
   }
   if (!exists && existing == Existing::kMustBe) {
     return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
   }
-  return change_row(*into, key, exists ? std::optional<std::string_view>(before_) : std::nullopt, row);
+  POWERCUT_TRYV(change_row(*into, key, exists ? std::optional<std::string_view>(before_) : std::nullopt, row));
+  if (core_.options.defects.write_lock_short) core_.locks.unlock_row(*locks(), into->root, key, held);
+  return success();
 }
 
 Result<void> LedgerSession::change_row(const Table& into, std::string_view key, std::optional<std::string_view> before,
                                        std::string_view row) {
   POWERCUT_TRYV(engine::check_constraints(into.schema, row));
+  POWERCUT_TRYV(lock_values(into, before.value_or(std::string_view()), row));
+  POWERCUT_TRYV(lock_references(into, before.value_or(std::string_view()), row));
   POWERCUT_TRYV(check_unique(into, key, row));
   POWERCUT_TRYV(check_references(into, key, row));
   POWERCUT_TRYV(transaction_->write(before ? RowAction::kUpdate : RowAction::kInsert, into.root, key, row));
@@ -198,14 +210,17 @@ Result<void> LedgerSession::change_row(const Table& into, std::string_view key, 
 
 Result<void> LedgerSession::erase(std::string_view table_name, std::string_view key) {
   return in_transaction([&]() -> Result<void> {
-    POWERCUT_TRY(const TableRef from, table(table_name));
-    POWERCUT_TRY(const bool exists, get(table_name, key, before_));
+    POWERCUT_TRY(const TableRef from, table(locks(), table_name, TableLock::kIntentExclusive));
+    POWERCUT_TRYV(core_.locks.lock_row(*locks(), from->root, key, RowMode::kExclusive));
+    POWERCUT_TRY(const bool exists, find_row(*from, key, before_));
     if (!exists) return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
     return erase_row(*from, key, before_);
   });
 }
 
 Result<void> LedgerSession::erase_row(const Table& from, std::string_view key, std::string_view before) {
+  POWERCUT_TRYV(lock_values(from, before, {}));
+  POWERCUT_TRYV(lock_references(from, before, {}));
   POWERCUT_TRYV(check_not_referenced(from, key));
   POWERCUT_TRYV(transaction_->write(RowAction::kDelete, from.root, key, {}));
   return write_indexes(from, key, before, {});
@@ -215,7 +230,7 @@ Result<std::uint64_t> LedgerSession::edit(std::string_view table_name, std::stri
                                           const engine::RowEditor& editor) {
   std::uint64_t edited = 0;
   POWERCUT_TRYV(in_transaction([&]() -> Result<void> {
-    POWERCUT_TRY(const TableRef of, table(table_name));
+    POWERCUT_TRY(const TableRef of, table(locks(), table_name, TableLock::kIntentExclusive));
     return edit_rows(*of, from, to, editor, edited);
   }));
   return edited;
@@ -224,15 +239,24 @@ Result<std::uint64_t> LedgerSession::edit(std::string_view table_name, std::stri
 // From key to key: between two rows the tree may split and merge as it likes.
 Result<void> LedgerSession::edit_rows(const Table& of, std::string_view from, std::string_view to, const engine::RowEditor& editor,
                                       std::uint64_t& edited) {
+  if (level() == engine::Isolation::kSerializable) POWERCUT_TRYV(core_.locks.lock_range(*locks(), of.root, from, to));
   std::string key(from);
   std::string row;
   std::string changed;
   for (;; key.push_back('\0')) {
-    POWERCUT_TRY(const bool found, next_row(of, key, to, row));
+    RowMode before = RowMode::kNone;
+    POWERCUT_TRY(const bool found, next_row_locked(of, key, to, row, before));
     if (!found) return success();
     changed.clear();
     const engine::RowEdit what = editor(key, row, changed);
-    if (what == engine::RowEdit::kKeep) continue;
+    if (what == engine::RowEdit::kKeep) {
+      core_.locks.unlock_row(*locks(), of.root, key, before);
+      // It was read: at repeatable read it stays what it is.
+      if (level() == engine::Isolation::kRepeatableRead)
+        POWERCUT_TRYV(core_.locks.lock_row(*locks(), of.root, key, RowMode::kShared));
+      continue;
+    }
+    POWERCUT_TRYV(core_.locks.lock_row(*locks(), of.root, key, RowMode::kExclusive));
     if (what == engine::RowEdit::kErase) {
       POWERCUT_TRYV(erase_row(of, key, row));
     } else {
@@ -252,6 +276,25 @@ Result<bool> LedgerSession::next_row(const Table& of, std::string& key, std::str
     return false;
   }));
   return found;
+}
+
+Result<bool> LedgerSession::next_row_locked(const Table& of, std::string& key, std::string_view to, std::string& row,
+                                            RowMode& before) {
+  for (const std::string from = key;; key = from) {
+    POWERCUT_TRY(const bool found, next_row(of, key, to, row));
+    if (!found) return false;
+    if (const auto held = core_.locks.try_lock_row(*locks(), of.root, key, RowMode::kUpdate)) {
+      before = *held;
+      return true;
+    }
+    // While it waits the row may go, and others may come before it.
+    const std::string awaited = key;
+    POWERCUT_TRY(before, core_.locks.lock_row(*locks(), of.root, awaited, RowMode::kUpdate));
+    key = from;
+    POWERCUT_TRY(const bool still, next_row(of, key, to, row));
+    if (still && key == awaited) return true;
+    core_.locks.unlock_row(*locks(), of.root, awaited, before);
+  }
 }
 
 Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {

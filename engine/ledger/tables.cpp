@@ -27,7 +27,7 @@ Result<void> LedgerSession::check_schema(const Table& made) {
     if (column.type != engine::ColumnType::kText) {
       return Error(ErrorCode::kInvalidArgument, schema.name + "." + column.name + ": only a text column can refer to a table");
     }
-    if (column.references != schema.name) POWERCUT_TRYV(table(column.references));
+    if (column.references != schema.name) POWERCUT_TRYV(table(locks(), column.references, TableLock::kIntentShared));
   }
   return success();
 }
@@ -40,6 +40,7 @@ Result<void> LedgerSession::check_unused(std::string_view name) {
 }
 
 Result<void> LedgerSession::add_table(const engine::TableSchema& schema) {
+  POWERCUT_TRYV(lock_table(locks(), schema.name, TableLock::kExclusive));
   POWERCUT_TRYV(check_unused(schema.name));
   Table made;
   made.schema = schema;
@@ -65,7 +66,13 @@ Result<void> LedgerSession::make_table(Table& made, std::vector<PageId>& roots) 
 }
 
 Result<void> LedgerSession::remove_table(std::string_view name) {
-  POWERCUT_TRY(const TableRef found, table(name));
+  POWERCUT_TRY(const TableRef found, table(locks(), name, TableLock::kExclusive));
+  // The tables that it refers to stay: a rollback refers to them again.
+  for (const engine::Column& column : found->schema.columns) {
+    if (!column.references.empty() && column.references != name) {
+      POWERCUT_TRYV(lock_table(locks(), column.references, TableLock::kIntentShared));
+    }
+  }
   POWERCUT_TRYV(look_up_references());
   for (const Reference& reference : references_) {
     if (reference.column().references != name || reference.from->schema.name == name) continue;

@@ -6,13 +6,15 @@
 
 namespace powercut::ledger {
 
-Transaction::Transaction(Core& core) : core_(core) {
+Transaction::Transaction(Core& core) : core_(core), locks_(core.locks, core.next_txn) {
   state_.txn = core_.next_txn;
   core_.next_txn = static_cast<TxnId>(raw(core_.next_txn) + 1);
   core_.active.push_back(this);
 }
 
-Transaction::Transaction(Core& core, const ActiveTxn& found) : core_(core), state_(found) { core_.active.push_back(this); }
+Transaction::Transaction(Core& core, const ActiveTxn& found) : core_(core), state_(found), locks_(core.locks, found.txn) {
+  core_.active.push_back(this);
+}
 
 Transaction::~Transaction() {
   std::erase(core_.active, this);
@@ -53,6 +55,7 @@ Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_
     POWERCUT_TRY(const Lsn lsn, core_.store->change_row(state_.txn, state_.last, change, leaf.page));
     appended(lsn);
     ++changes_;
+    ++locks_.cost;
   } else {
     POWERCUT_TRYV(core_.store->change_unlogged(change, leaf.page));
   }
@@ -169,7 +172,8 @@ Result<void> Transaction::commit() {
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
   POWERCUT_TRY(const Lsn lsn, core_.log.append(record_, &reserve_));
-  committing_ = true;
+  committing_ = !core_.options.defects.checkpoint_lists_committing;
+  if (core_.options.defects.locks_before_log) core_.locks.release_all(locks_);
   const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
   if (!core_.options.defects.ack_before_sync) {
     const auto flushed = core_.log.flush_together(awaited);
@@ -209,6 +213,7 @@ void Transaction::leave() {
   for (const Underfull& place : underfull_) static_cast<void>(BTree(*core_.store, place.tree).rebalance(place.key).has_error());
   for (const PageId root : unused_) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
   core_.free_unused_pages();
+  core_.locks.release_all(locks_);
 }
 
 }  // namespace powercut::ledger

@@ -7,6 +7,7 @@
 
 #include "engine/ledger/btree.h"
 #include "engine/ledger/core.h"
+#include "engine/ledger/lock_manager.h"
 
 #include <string>
 #include <string_view>
@@ -52,6 +53,9 @@ class Transaction {
   // necessary once more.
   Result<void> reserve_images();
 
+  // Released when it is over.
+  LockOwner& locks() { return locks_; }
+
   const ActiveTxn& state() const { return state_; }
   bool changed_anything() const { return state_.last != Lsn::kNone; }
 
@@ -63,6 +67,7 @@ class Transaction {
 
   Core& core_;
   ActiveTxn state_;
+  LockOwner locks_;
   struct DroppedTree {
     Lsn mark = Lsn::kNone;  // of the chain when it was dropped
     PageId root{};

@@ -244,8 +244,6 @@ TEST_CASE("a conversion comes before those who hold nothing") {
   CHECK(world.locks.counters().deadlocks == 0);
 }
 
-<<<<<<< HEAD
-=======
 TEST_CASE("a conversion comes first also where those before it in line do not wait for it") {
   World world;
   world.spawn([&] {
@@ -260,7 +258,6 @@ TEST_CASE("a conversion comes first also where those before it in line do not wa
   CHECK(world.said == "23");
 }
 
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 TEST_CASE("of two who convert the same lock the one who has changed less gives way, and of equals the younger") {
   struct Costs {
     std::uint64_t first, second;
@@ -406,8 +403,6 @@ TEST_CASE("another who keeps its place in a cycle is let out of the line") {
   CHECK(world.locks.counters().deadlocks == 0);
 }
 
-<<<<<<< HEAD
-=======
 TEST_CASE("a cycle through the line behind one who was let out of it is found too") {
   World world;
   world.spawn([&] {
@@ -431,7 +426,6 @@ TEST_CASE("a cycle through the line behind one who was let out of it is found to
   CHECK(world.locks.counters().deadlocks == 0);
 }
 
->>>>>>> fc6701c692c76ed9f01fdc484fe686da2ed29399
 TEST_CASE("a wait ends at its limit, and those behind it go on") {
   World world;
   world.owner(2).lock_limit = 500;
