@@ -148,6 +148,7 @@ Result<bool> LedgerSession::get(std::string_view table_name, std::string_view ke
   POWERCUT_TRY(const BTree::Leaf leaf, tree.find(key));
   if (!leaf.found) return false;
   row = leaf.page.page().value(leaf.slot);
+  if (from->rows_may_be_short()) engine::complete_row(from->schema, row);
   return true;
 }
 
@@ -159,7 +160,14 @@ Result<void> LedgerSession::scan(std::string_view table_name, std::string_view f
                                  const engine::RowVisitor& visit) {
   POWERCUT_TRYV(usable());
   POWERCUT_TRY(const TableRef of, table(table_name));
-  return BTree(*core_.store, of->root).scan(from, to, visit);
+  BTree tree(*core_.store, of->root);
+  if (!of->rows_may_be_short()) return tree.scan(from, to, visit);
+  std::string complete;
+  return tree.scan(from, to, [&](std::string_view key, std::string_view row) {
+    complete = row;
+    engine::complete_row(of->schema, complete);
+    return visit(key, complete);
+  });
 }
 
 Result<void> LedgerSession::insert(std::string_view table_name, std::string_view key, std::string_view row) {
@@ -251,6 +259,7 @@ Result<bool> LedgerSession::next_row(const Table& of, std::string& key, std::str
     found = true;
     return false;
   }));
+  if (found && of.rows_may_be_short()) engine::complete_row(of.schema, row);
   return found;
 }
 
@@ -260,6 +269,10 @@ Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {
 
 Result<void> LedgerSession::drop_table(std::string_view name) {
   return in_transaction([&] { return remove_table(name); });
+}
+
+Result<void> LedgerSession::alter_table(std::string_view name, const engine::TableSchema& schema) {
+  return in_transaction([&] { return change_table(name, schema); });
 }
 
 }  // namespace powercut::ledger

@@ -57,6 +57,7 @@ class Transaction {
   Result<void> undo_change(const RowChange& change, Lsn undo_next, bool logged);
   void appended(Lsn lsn);
   void note_if_underfull(PageId tree, std::string_view key, const Page& page);
+  Result<void> list_unused_pages();
   void leave();
 
   Core& core_;
@@ -66,7 +67,7 @@ class Transaction {
     PageId root{};
   };
   std::vector<DroppedTree> dropped_;  // freed after commit
-  std::vector<PageId> unused_;        // made by changes that were undone; freed at the end
+  std::vector<PageId> unused_;        // of changes that were undone; freed at the end unless a table has them
   Lsn undone_until_ = Lsn::kNone;     // of undo_oldest()
   Log::Reserve reserve_;              // room in the log for undo and for the last record
   std::uint64_t changes_ = 0;         // that may have to be undone
