@@ -4,7 +4,6 @@
 #include "engine/row.h"
 
 #include <algorithm>
-#include <set>
 
 namespace powercut::ledger {
 namespace {
@@ -107,9 +106,7 @@ Result<void> LedgerSession::change_table(std::string_view name, const engine::Ta
   POWERCUT_TRYV(done);
   if (schema.name != name) POWERCUT_TRYV(follow_new_name(name, schema.name));
   POWERCUT_TRYV(check_rows(*before, after));
-  std::set<PageId> removed(before->indexes.begin(), before->indexes.end());
-  for (const PageId root : after.indexes) removed.erase(root);
-  transaction_->drop_trees({removed.begin(), removed.end()});
+  transaction_->drop_trees(before->indexes);
   return success();
 }
 

@@ -26,7 +26,7 @@ class Transaction {
 
   // Inserts, updates or deletes a row of a tree, which must be possible. After an error the row is as it was.
   Result<void> write(RowAction action, PageId tree, std::string_view key, std::string_view row, bool logged = true);
-  // Trees that this transaction made unnecessary: freed once it has committed.
+  // Trees that this transaction may have made unnecessary: once it has committed, those that no table has are freed.
   void drop_trees(const std::vector<PageId>& trees);
 
   // A place in the chain; undo_to() takes back what came after it. After an error another try goes on where it stood.
