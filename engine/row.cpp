@@ -96,6 +96,13 @@ Result<void> check_row(const TableSchema& schema, std::string_view row) {
   return success();
 }
 
+void complete_row(const TableSchema& schema, std::string& row) {
+  std::string_view rest = row;
+  std::size_t there = 0;
+  while (!take_column(rest).empty()) ++there;
+  if (there < schema.columns.size()) row.append(schema.columns.size() - there, kNull);
+}
+
 Result<void> check_constraints(const TableSchema& schema, std::string_view row) {
   for (const Column& column : schema.columns) {
     const std::string_view encoded = take_column(row);
@@ -132,7 +139,7 @@ std::string row_text(std::span<const Column> columns, std::string_view row) {
   std::string_view rest = row;
   std::string text;
   for (const Column& column : columns) {
-    const std::string_view encoded = take_column(rest);
+    const std::string_view encoded = rest.empty() && !row.empty() ? std::string_view(&kNull, 1) : take_column(rest);
     if (encoded.empty() || !has_type(encoded, column.type)) return not_a_row();
     if (!text.empty()) text += ", ";
     text += column_text(encoded);

@@ -37,11 +37,14 @@ std::optional<std::string_view> text_column(std::string_view row, std::size_t co
 // Checks a row against its table: as many columns as the schema says, each of its type. kInvalidArgument.
 Result<void> check_row(const TableSchema& schema, std::string_view row);
 
+// Appends a null for each column that the row lacks, as rows do that are older than a column.
+void complete_row(const TableSchema& schema, std::string& row);
+
 // NOT NULL and CHECK, which need only the row itself. kConstraint, naming table and column.
 Result<void> check_constraints(const TableSchema& schema, std::string_view row);
 
-// The row as people read it: "5900" for one column, "(5900, 'ann', null)" for more, "()" for none. Bytes that are not a
-// row of that schema are shown in hexadecimal.
+// The row as people read it: "5900" for one column, "(5900, 'ann', null)" for more, "()" for none. Columns missing at its end
+// are shown as null, bytes that are not a row of that schema in hexadecimal.
 std::string row_text(std::span<const Column> columns, std::string_view row);
 
 // Bytes as people read them: as they are if printable, else in hexadecimal; cut after 40 with the length.

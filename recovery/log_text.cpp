@@ -139,7 +139,7 @@ std::string LogText::describe_row(const LogRecord& record, const ledger::Decoded
   if (record.header.type == RecordType::kCompensation) text += "CLR ";
   text += std::string(to_string(change.action)) + " txn " + number(raw(record.header.txn)) + " ";
   if (change.tree == ledger::kCatalogueRoot) {
-    if (change.action == RowAction::kInsert) learn(change.key, change.after);
+    if (change.action != RowAction::kDelete) learn(change.key, change.after);
     return text + "catalogue['" + engine::bytes_text(change.key) + "']";
   }
   const auto known = trees_.find(raw(change.tree));

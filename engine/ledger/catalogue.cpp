@@ -8,6 +8,7 @@ constexpr std::uint8_t kNotNull = 1;
 constexpr std::uint8_t kUnique = 2;
 constexpr std::uint8_t kAtLeast = 4;
 constexpr std::uint8_t kReferences = 8;
+constexpr std::uint8_t kAppended = 16;
 
 void put_name(std::string_view name, ByteWriter& writer) {
   writer.put(static_cast<std::uint16_t>(name.size()));
@@ -35,10 +36,15 @@ void encode_table(const Table& table, std::string& out) {
   writer.put(raw(table.root));
   writer.put(static_cast<std::uint16_t>(table.schema.columns.size()));
   std::size_t index = 0;
+  std::size_t at = 0;
   for (const engine::Column& column : table.schema.columns) {
     writer.put(static_cast<std::uint8_t>(column.type));
-    writer.put(static_cast<std::uint8_t>((column.not_null ? kNotNull : 0) | (column.unique ? kUnique : 0) |
-                                         (column.at_least ? kAtLeast : 0) | (column.references.empty() ? 0 : kReferences)));
+    int flags = at++ < table.original_columns ? 0 : kAppended;
+    if (column.not_null) flags |= kNotNull;
+    if (column.unique) flags |= kUnique;
+    if (column.at_least) flags |= kAtLeast;
+    if (!column.references.empty()) flags |= kReferences;
+    writer.put(static_cast<std::uint8_t>(flags));
     if (column.unique) writer.put(raw(table.indexes[index++]));
     if (column.at_least) writer.put(*column.at_least);
     put_name(column.name, writer);
@@ -63,6 +69,8 @@ Result<Table> decode_table(std::string_view name, std::string_view row) {
     column.name = take_name(reader);
     if ((flags & kReferences) != 0) column.references = take_name(reader);
     table.schema.columns.push_back(std::move(column));
+    // None follows an appended one that is not.
+    if ((flags & kAppended) == 0) table.original_columns = at + 1;
   }
   if (!reader.ok() || reader.remaining() != 0) {
     return Error(ErrorCode::kCorrupt, "catalogue: the row of table '" + std::string(name) + "' is not a table");

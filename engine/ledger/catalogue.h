@@ -15,7 +15,10 @@ struct Table {
   engine::TableSchema schema;
   PageId root{};
   std::vector<PageId> indexes;  // one for each unique column, in the order of columns
+  // The columns that the table was made with. Rows may lack those behind, which were appended: they are null there.
+  std::size_t original_columns = 0;
 
+  bool rows_may_be_short() const { return original_columns < schema.columns.size(); }
   // Every tree of the table.
   std::vector<PageId> trees() const;
 };

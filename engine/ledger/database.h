@@ -70,6 +70,7 @@ class LedgerSession final : public engine::Session {
 
   Result<void> create_table(const engine::TableSchema& schema) override;
   Result<void> drop_table(std::string_view table) override;
+  Result<void> alter_table(std::string_view table, const engine::TableSchema& schema) override;
 
  private:
   enum class Existing : unsigned char { kMustBe, kMustNotBe, kMayBe };
@@ -110,6 +111,8 @@ class LedgerSession final : public engine::Session {
   Result<void> end_by_rollback();
 
   Result<bool> read_row(LockOwner* owner, const Table& table, std::string_view key, std::string& row, engine::RowLock lock);
+  Result<void> scan_rows(LockOwner* owner, const Table& table, std::string_view from, std::string_view to,
+                         const engine::RowVisitor& visit);
   Result<void> scan_locked(LockOwner& owner, const Table& table, std::string_view from, std::string_view to,
                            const engine::RowVisitor& visit);
   Result<bool> find_row(const Table& table, std::string_view key, std::string& row);
@@ -139,6 +142,11 @@ class LedgerSession final : public engine::Session {
   Result<void> add_table(const engine::TableSchema& schema);
   Result<void> make_table(Table& made, std::vector<PageId>& roots);
   Result<void> remove_table(std::string_view name);
+  Result<void> change_table(std::string_view name, const engine::TableSchema& schema);
+  Result<void> write_altered(const Table& before, Table& after, std::vector<PageId>& roots);
+  Result<void> write_table(RowAction action, const Table& table);
+  Result<void> follow_new_name(std::string_view name, std::string_view new_name);
+  Result<void> check_rows(const Table& before, const Table& after);
   Result<void> check_schema(const Table& made);
   Result<void> check_unused(std::string_view name);
 

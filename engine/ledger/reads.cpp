@@ -2,6 +2,7 @@
 // while it is read; repeatable read every row that it found, to the end; serializable also keys without a row, and of a scan
 // the whole range.
 #include "engine/ledger/database.h"
+#include "engine/row.h"
 #include "faultfs/hash.h"
 
 namespace powercut::ledger {
@@ -32,8 +33,10 @@ Result<LedgerSession::TableRef> LedgerSession::table(LockOwner* owner, std::stri
 
 Result<bool> LedgerSession::find_row(const Table& in, std::string_view key, std::string& row) {
   POWERCUT_TRY(const BTree::Leaf leaf, BTree(*core_.store, in.root).find(key));
-  if (leaf.found) row = leaf.page.page().value(leaf.slot);
-  return leaf.found;
+  if (!leaf.found) return false;
+  row = leaf.page.page().value(leaf.slot);
+  if (in.rows_may_be_short()) engine::complete_row(in.schema, row);
+  return true;
 }
 
 Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row, RowLock lock) {
@@ -63,16 +66,30 @@ Result<void> LedgerSession::scan(std::string_view table_name, std::string_view f
                                  const engine::RowVisitor& visit) {
   return reading([&](LockOwner* owner) -> Result<void> {
     POWERCUT_TRY(const TableRef of, table(owner, table_name, TableLock::kIntentShared));
-    if (owner != nullptr) {
-      if (level() == Isolation::kSerializable) {
-        POWERCUT_TRYV(core_.locks.lock_range(*owner, of->root, from, to));
-        if (core_.options.defects.range_unlocked) return scan_locked(*owner, *of, from, to, visit);
-      } else if (level() != Isolation::kReadUncommitted) {
-        return scan_locked(*owner, *of, from, to, visit);
-      }
+    if (of->rows_may_be_short()) {
+      std::string complete;
+      const engine::RowVisitor visit_complete = [&](std::string_view key, std::string_view row) {
+        complete = row;
+        engine::complete_row(of->schema, complete);
+        return visit(key, complete);
+      };
+      return scan_rows(owner, *of, from, to, visit_complete);
     }
-    return BTree(*core_.store, of->root).scan(from, to, visit);
+    return scan_rows(owner, *of, from, to, visit);
   });
+}
+
+Result<void> LedgerSession::scan_rows(LockOwner* owner, const Table& of, std::string_view from, std::string_view to,
+                                      const engine::RowVisitor& visit) {
+  if (owner != nullptr) {
+    if (level() == Isolation::kSerializable) {
+      POWERCUT_TRYV(core_.locks.lock_range(*owner, of.root, from, to));
+      if (core_.options.defects.range_unlocked) return scan_locked(*owner, of, from, to, visit);
+    } else if (level() != Isolation::kReadUncommitted) {
+      return scan_locked(*owner, of, from, to, visit);
+    }
+  }
+  return BTree(*core_.store, of.root).scan(from, to, visit);
 }
 
 // Locks row by row. A page is not held while a lock is waited for: the scan begins again at the row then.
@@ -97,10 +114,9 @@ Result<void> LedgerSession::scan_locked(LockOwner& owner, const Table& of, std::
     if (!waits) return success();
     POWERCUT_TRY(const RowMode before, core_.locks.lock_row(owner, of.root, awaited, RowMode::kShared));
     start = awaited;
-    std::string row;
-    POWERCUT_TRY(const bool found, find_row(of, awaited, row));
-    if (found) {
-      const bool more = visit(awaited, row);
+    POWERCUT_TRY(const BTree::Leaf leaf, BTree(*core_.store, of.root).find(awaited));
+    if (leaf.found) {
+      const bool more = visit(awaited, leaf.page.page().value(leaf.slot));
       if (!to_the_end) core_.locks.unlock_row(owner, of.root, awaited, before);
       if (!more) return success();
       start.push_back('\0');

@@ -275,6 +275,7 @@ Result<bool> LedgerSession::next_row(const Table& of, std::string& key, std::str
     found = true;
     return false;
   }));
+  if (found && of.rows_may_be_short()) engine::complete_row(of.schema, row);
   return found;
 }
 
@@ -303,6 +304,10 @@ Result<void> LedgerSession::create_table(const engine::TableSchema& schema) {
 
 Result<void> LedgerSession::drop_table(std::string_view name) {
   return in_transaction([&] { return remove_table(name); });
+}
+
+Result<void> LedgerSession::alter_table(std::string_view name, const engine::TableSchema& schema) {
+  return in_transaction([&] { return change_table(name, schema); });
 }
 
 }  // namespace powercut::ledger

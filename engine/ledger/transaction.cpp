@@ -3,6 +3,7 @@
 #include "engine/ledger/catalogue.h"
 
 #include <algorithm>
+#include <set>
 
 namespace powercut::ledger {
 
@@ -112,7 +113,8 @@ Result<void> Transaction::undo_change(const RowChange& change, Lsn undo_next, bo
   if (inverse.action == RowAction::kDelete) note_if_underfull(change.tree, inverse.key, leaf.page.page());
   if (change.tree == kCatalogueRoot) {
     ++core_.catalogue_version;
-    if (change.action == RowAction::kInsert) {
+    if (change.action != RowAction::kDelete) {
+      // Those that the table had before too are found in the catalogue at the end, and stay.
       POWERCUT_TRY(const Table made, decode_table(change.key, change.after));
       const auto trees = made.trees();
       unused_.insert(unused_.end(), trees.begin(), trees.end());
@@ -206,12 +208,32 @@ Result<void> Transaction::finish_rollback() {
   return success();
 }
 
+// The pages of the trees that no table has any more. A table that was renamed, changed or dropped and is back has its trees,
+// whatever took them from it was undone.
+Result<void> Transaction::list_unused_pages() {
+  if (unused_.empty()) return success();
+  std::set<PageId> trees(unused_.begin(), unused_.end());
+  std::optional<Error> wrong;
+  POWERCUT_TRYV(BTree(*core_.store, kCatalogueRoot).scan({}, {}, [&](std::string_view name, std::string_view row) {
+    const auto table = decode_table(name, row);
+    if (table.has_error()) {
+      wrong = table.error();
+      return false;
+    }
+    for (const PageId root : table.value().trees()) trees.erase(root);
+    return true;
+  }));
+  if (wrong) return *wrong;
+  for (const PageId root : trees) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
+  return success();
+}
+
 // The transaction is over. What follows only saves space: what fails of it is left, as it is when the power fails here.
 void Transaction::leave() {
   std::erase(core_.active, this);
   core_.log.release(reserve_);
   for (const Underfull& place : underfull_) static_cast<void>(BTree(*core_.store, place.tree).rebalance(place.key).has_error());
-  for (const PageId root : unused_) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
+  static_cast<void>(list_unused_pages().has_error());
   core_.free_unused_pages();
   core_.locks.release_all(locks_);
 }

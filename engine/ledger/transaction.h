@@ -27,7 +27,7 @@ class Transaction {
 
   // Inserts, updates or deletes a row of a tree, which must be possible. After an error the row is as it was.
   Result<void> write(RowAction action, PageId tree, std::string_view key, std::string_view row, bool logged = true);
-  // Trees that this transaction made unnecessary: freed once it has committed.
+  // Trees that this transaction may have made unnecessary: once it has committed, those that no table has are freed.
   void drop_trees(const std::vector<PageId>& trees);
 
   // A place in the chain; undo_to() takes back what came after it. After an error another try goes on where it stood.
@@ -63,6 +63,7 @@ class Transaction {
   Result<void> undo_change(const RowChange& change, Lsn undo_next, bool logged);
   void appended(Lsn lsn);
   void note_if_underfull(PageId tree, std::string_view key, const Page& page);
+  Result<void> list_unused_pages();
   void leave();
 
   Core& core_;
@@ -73,7 +74,7 @@ class Transaction {
     PageId root{};
   };
   std::vector<DroppedTree> dropped_;  // freed after commit
-  std::vector<PageId> unused_;        // made by changes that were undone; freed at the end
+  std::vector<PageId> unused_;        // of changes that were undone; freed at the end unless a table has them
   Lsn undone_until_ = Lsn::kNone;     // of undo_oldest()
   Log::Reserve reserve_;              // room in the log for undo and for the last record
   std::uint64_t changes_ = 0;         // that may have to be undone

@@ -97,6 +97,12 @@ TEST_CASE("an edit changes, erases and keeps the rows of its range, and counts w
   CHECK(seen == "0001 0002 0003 0004 ");
   CHECK(contents(*of.session, "numbers") == "0000=0 0001=11 0002=2 0004=4 0005=5");
   CHECK(of.session->edit("numbers", "0006", {}, adding(1)).value() == 0);
+  // Nothing lies between a key and the same with a zero byte.
+  for (const std::size_t zeros : {1U, 2U}) {
+    REQUIRE(of.session->insert("numbers", "0005" + std::string(zeros, '\0'), number_text_row(50 + std::int64_t(zeros), "x"))
+                .has_value());
+  }
+  CHECK(of.session->edit("numbers", "0005", {}, adding(100)).value() == 3);
   CHECK(code(of.session->edit("none", {}, {}, adding(1))) == ErrorCode::kNotFound);
 }
 

@@ -30,6 +30,24 @@ TEST_CASE("arbitrary bytes are read as no row, and printed") {
   });
 }
 
+TEST_CASE("a row that is older than a column is completed with nulls, any other stays") {
+  const TableSchema schema{"t", {{"i", ColumnType::kInteger}, {"t", ColumnType::kText}, {"n", ColumnType::kText}}};
+  std::string whole;
+  encode_row({std::int64_t{7}, std::monostate{}, std::monostate{}}, whole);
+  std::string row;
+  encode_row({std::int64_t{7}}, row);
+  for (int round = 0; round < 2; ++round) {
+    complete_row(schema, row);
+    CHECK(row == whole);
+  }
+  row += '\0';
+  complete_row(schema, row);
+  CHECK(row == whole + '\0');
+  row.clear();
+  complete_row(schema, row);
+  CHECK(row == std::string(3, '\0'));
+}
+
 TEST_CASE("NOT NULL and CHECK refuse a row and say which column") {
   const TableSchema schema{"accounts", {{"balance", ColumnType::kInteger, true, false, 0}}};
   std::string row;
@@ -48,6 +66,8 @@ TEST_CASE("rows are printed as people write them") {
   CHECK(row_text(columns, row) == "(5900, 'ann', null)");
   encode_row({std::int64_t{5900}}, row);
   CHECK(row_text({columns.data(), 1}, row) == "5900");
+  CHECK(row_text(columns, row) == "(5900, null, null)");
+  CHECK(row_text(columns, {}) == "(empty)");
   CHECK(bytes_text(std::string("\x01\xff", 2)) == "0x01ff");
 }
 
