@@ -62,11 +62,25 @@ const State& Model::with(Present present) const {
     if ((present & bit) != 0) changes.insert(changes.end(), open_[session].changes.begin(), open_[session].changes.end());
     bit <<= 1U;
   }
+  with_.emplace_back(present, with_changes(std::move(changes)));
+  return with_.back().second;
+}
+
+State Model::seen_by(std::size_t session) const {
+  if (alone()) return working_;
+  std::vector<Change> changes;
+  for (std::size_t each = 0; each < open_.size(); ++each) {
+    if (each != session && open_[each].promise != Promise::kInDoubt) continue;
+    changes.insert(changes.end(), open_[each].changes.begin(), open_[each].changes.end());
+  }
+  return with_changes(std::move(changes));
+}
+
+State Model::with_changes(std::vector<Change> changes) const {
   State state = committed_;
   Orders orders = orders_;
   apply_in_order(state, orders, changes);
-  with_.emplace_back(present, std::move(state));
-  return with_.back().second;
+  return state;
 }
 
 std::uint64_t Model::hash() const {

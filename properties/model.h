@@ -81,6 +81,8 @@ class Model {
   std::vector<std::size_t> in_doubt() const;
   // What is there if these of the transactions in doubt are.
   const State& with(Present present) const;
+  // What a session's open transaction finds if all in doubt are there: they may have given up their locks already.
+  State seen_by(std::size_t session) const;
   // What is expected after a crash: equal models have equal hashes.
   std::uint64_t hash() const;
   // The changes of a session's open transaction.
@@ -117,6 +119,7 @@ class Model {
   using Orders = std::map<std::pair<std::uint32_t, std::string>, std::uint64_t>;
 
   bool alone() const { return open_.size() == 1; }
+  State with_changes(std::vector<Change> changes) const;
   static void apply(State& state, const Change& change, bool forward);
   static void apply_in_order(State& state, Orders& orders, std::vector<Change>& changes);
   void record(Change change, std::size_t session);

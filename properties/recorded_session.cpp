@@ -37,7 +37,7 @@ void RecordedSession::before_statement() {
 template <class Text, class T>
 void RecordedSession::told(const Text& statement, const Result<T>& answer, std::string_view good) {
   if (record_.statement) record_.statement(number_, statement(), answer.has_value() ? good : answer.error().message());
-  if (answer.has_value() || is_an_answer(answer.error().code()) || record_.scheduler.stopped()) return;
+  if (answer.has_value() || is_an_answer(answer.error().code())) return;
   fail(Oracle::kAlive, statement() + " failed with the power on: " + answer.error().message());
 }
 
@@ -54,6 +54,7 @@ std::string RecordedSession::text(std::uint32_t table, std::string_view row) con
 }
 
 void RecordedSession::fail(Oracle oracle, std::string summary) {
+  if (record_.scheduler.stopped()) return;
   if (!record_.violation) {
     record_.violation = Violation{oracle, "session " + std::to_string(number_) + ": " + std::move(summary), {}};
   }
@@ -126,7 +127,7 @@ Result<void> RecordedSession::write_marker() {
 std::optional<Version> RecordedSession::resolve(std::uint32_t table, std::string_view key, std::optional<std::string_view> row) {
   const auto version = record_.history.latest_with(in_history(), name_of(table), key, row);
   // What a statement wrote that was then undone may be seen by those who look at everything.
-  if (!version && level_ != engine::Isolation::kReadUncommitted && !record_.scheduler.stopped()) {
+  if (!version && level_ != engine::Isolation::kReadUncommitted) {
     fail(Oracle::kIsolated,
          "it read a row that nobody ever wrote: " + place(table, key) + " " + (row ? text(table, *row) : "absent"));
   }
@@ -270,29 +271,32 @@ Result<void> RecordedSession::rollback_to(std::uint32_t number) {
   return success();
 }
 
-// To others the rows are then as if written once more, with what they held before.
 void RecordedSession::undo_to(std::size_t mark) {
-  std::vector<std::pair<std::uint32_t, std::string>> undone;
-  const auto& changes = record_.model.changes(number_);
-  for (std::size_t at = changes.size(); at > mark; --at) {
-    const Change& change = changes[at - 1];
-    if (change.kind == Change::Kind::kRow) undone.emplace_back(change.table, change.key);
-  }
+  const State before = record_.model.seen_by(number_);
   record_.model.undo_to(mark, number_);
-  std::sort(undone.begin(), undone.end());
-  undone.erase(std::unique(undone.begin(), undone.end()), undone.end());
-  for (const auto& [table, key] : undone) {
-    const auto same = [&](const Change& change) {
-      return change.kind == Change::Kind::kRow && change.table == table && change.key == key;
-    };
-    const auto own = std::find_if(changes.rbegin(), changes.rend(), same);
-    std::optional<std::string_view> row;
-    if (own != changes.rend()) {
-      if (own->after_exists) row = own->after;
-    } else if (const ModelRow* const before = record_.model.committed().tables[table].find(key)) {
-      row = before->row;
+  note_differences(before);
+}
+
+// What was done to many rows at once is to others as if each had been written or deleted: those of a table that was dropped,
+// and those that a rollback to a savepoint gave back what they held before.
+void RecordedSession::note_differences(const State& before) {
+  const State after = record_.model.seen_by(number_);
+  for (std::uint32_t table = 0; table < after.tables.size(); ++table) {
+    const auto& old_rows = before.tables[table].rows;
+    const auto& new_rows = after.tables[table].rows;
+    auto old_row = old_rows.begin();
+    auto new_row = new_rows.begin();
+    while (old_row != old_rows.end() || new_row != new_rows.end()) {
+      const bool gone = new_row == new_rows.end() || (old_row != old_rows.end() && old_row->key < new_row->key);
+      const bool came = !gone && (old_row == old_rows.end() || new_row->key < old_row->key);
+      if (gone) {
+        record_.history.write(in_history(), name_of(table), old_row->key, std::nullopt);
+      } else if (came || old_row->row != new_row->row) {
+        record_.history.write(in_history(), name_of(table), new_row->key, new_row->row);
+      }
+      if (!came) ++old_row;
+      if (!gone) ++new_row;
     }
-    record_.history.write(in_history(), name_of(table), key, row);
   }
 }
 
@@ -320,7 +324,9 @@ Result<void> RecordedSession::drop_table(std::uint32_t table) {
   const auto answer = session_.drop_table(name_of(table));
   told([&] { return "drop table " + name_of(table); }, answer);
   POWERCUT_TRYV(answer);
+  const State before = record_.model.seen_by(number_);
   record_.model.drop_table(table, number_);
+  note_differences(before);
   return success();
 }
 

@@ -34,6 +34,7 @@ struct SharedRecord {
   // By session: the number that its open transaction has in the history; 0 without one.
   std::vector<std::uint64_t> in_history = {};
   std::int64_t next_tag = 1;
+  std::uint32_t set_up_count = 0;  // of the set-up that ran
   // The first that anybody found.
   std::optional<Violation> violation = {};
   // Told each event that changes what the user was promised. May be empty.
@@ -53,6 +54,8 @@ class RecordedSession {
   engine::Isolation level() const { return level_; }
   // A number that no other write of the timeline has, for a row to carry: the history then knows whose it is.
   std::int64_t next_tag() { return record_.next_tag++; }
+  // The number of rows that the case began with.
+  std::uint32_t set_up_count() const { return record_.set_up_count; }
 
   Result<void> begin(engine::Isolation level);
   Result<void> commit();
@@ -76,7 +79,7 @@ class RecordedSession {
 
   Result<void> checkpoint();
 
-  // Says that a promise was broken with the power on, and ends everything.
+  // Says that a promise was broken with the power on, and ends everything. What has ended already is not judged.
   void fail(Oracle oracle, std::string summary);
 
  private:
@@ -97,6 +100,7 @@ class RecordedSession {
   void note_write(std::uint32_t table, std::string_view key, std::optional<std::string_view> row);
   std::optional<Version> resolve(std::uint32_t table, std::string_view key, std::optional<std::string_view> row);
   void undo_to(std::size_t mark);
+  void note_differences(const State& before);
 
   SharedRecord& record_;
   engine::Session& session_;

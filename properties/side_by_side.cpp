@@ -7,6 +7,7 @@ namespace powercut::properties {
 namespace {
 
 Result<void> set_up(SharedRecord& record, RecordedSession& session, const Step& step) {
+  record.set_up_count = step.count;
   for (std::uint32_t table = 0; table < record.workload.tables().size(); ++table) {
     if (!record.workload.made_at_set_up(table)) continue;
     POWERCUT_TRYV(session.create_table(table, record.workload.tables()[table]));

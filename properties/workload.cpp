@@ -6,7 +6,9 @@
 
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 
 namespace powercut::properties {
@@ -58,11 +60,44 @@ rc::Seq<Steps> simpler_steps(const Steps& steps) {
   return rc::seq::concat(std::move(fewer), std::move(each));
 }
 
+// What all steps of a case with several sessions have in common.
+struct SideBySideCase {
+  std::uint32_t sessions = 1;
+  std::optional<std::uint32_t> long_one;  // the session whose transactions are long
+};
+
+SideBySideCase draw_side_by_side(Random& random, std::uint32_t most) {
+  SideBySideCase drawn;
+  drawn.sessions = 2 + random.below(most - 1);
+  const std::uint32_t long_one = random.below(4 * drawn.sessions);
+  if (long_one < drawn.sessions) drawn.long_one = long_one;
+  return drawn;
+}
+
+// Gives the step a session and a level. Long transactions are several in one: 10 to 20 operations.
+void place(Random& random, const SideBySideCase& drawn, const Workload& workload, std::uint32_t count, Step& step) {
+  step.session = random.below(drawn.sessions);
+  step.isolation = static_cast<engine::Isolation>(random.below(4));
+  if (step.kind != StepKind::kTransaction || step.session != drawn.long_one) return;
+  const std::uint32_t wanted = 10 + random.below(11);
+  while (step.operations.size() < wanted) {
+    const Step more = workload.draw_step(random, count);
+    const std::size_t left = wanted - step.operations.size();
+    const auto taken = static_cast<std::ptrdiff_t>(std::min(left, more.operations.size()));
+    step.operations.insert(step.operations.end(), more.operations.begin(), more.operations.begin() + taken);
+  }
+}
+
 }  // namespace
 
 std::span<const Workload* const> workloads() {
-  static const std::array<const Workload*, 3> kWorkloads{&bank(), &kv(), &savepoints()};
+  static const std::array<const Workload*, 6> kWorkloads{&bank(), &kv(), &savepoints(), &sessions(), &orders(), &ddl()};
   return kWorkloads;
+}
+
+std::span<const Workload* const> workloads_alone() {
+  constexpr std::size_t kAlone = 3;
+  return workloads().first(kAlone);
 }
 
 Result<const Workload*> find_workload(std::string_view name) {
@@ -102,9 +137,13 @@ rc::Gen<Steps> steps_of(const Workload& workload, StepCount count) {
     set_up.count = workload.draw_count(random);
     steps.push_back(set_up);
     const std::uint32_t wanted = count.least + random.below(count.most - count.least + 1);
+    const bool side_by_side = workload.sessions() > 1;
+    const SideBySideCase drawn = side_by_side ? draw_side_by_side(random, workload.sessions()) : SideBySideCase{};
     while (steps.size() <= wanted) {
-      steps.push_back(workload.draw_step(random, set_up.count));
-      if (count.isolation) steps.back().isolation = *count.isolation;
+      Step step = workload.draw_step(random, set_up.count);
+      if (side_by_side && step.kind != StepKind::kReopen) place(random, drawn, workload, set_up.count, step);
+      if (count.isolation) step.isolation = *count.isolation;
+      steps.push_back(std::move(step));
     }
     return shrinkable(std::move(steps));
   };
@@ -125,18 +164,30 @@ Result<void> Workload::fill(RecordedSession& session, std::uint32_t count) const
   return success();
 }
 
+Result<void> Workload::audit(RecordedSession& session, engine::Isolation least) const {
+  Tally tally;
+  for (std::uint32_t table = 1; table < tables().size(); ++table) {
+    POWERCUT_TRY(const auto rows, session.scan(table, {}, {}));
+    for (const auto& [key_of_row, row_of_row] : rows) tally_row(tally, table, key_of_row, row_of_row);
+  }
+  tally_end(tally, true, session.set_up_count());
+  if (!tally.broken.empty() && session.level() >= least) session.fail(Oracle::kConsistent, "an audit: " + tally.broken);
+  return success();
+}
+
+std::optional<std::uint32_t> Workload::number_of(std::string_view key) {
+  std::uint32_t number = 0;
+  const auto read = std::from_chars(key.data(), key.data() + key.size(), number);
+  if (read.ec != std::errc() || read.ptr != key.data() + key.size()) return std::nullopt;
+  return number;
+}
+
 // What any table and row may be asked. Not to find a row, or to find one, is an answer that the transaction goes on after.
 Result<void> Workload::perform(RecordedSession& session, const Operation& operation) const {
   std::string a;
   std::string b;
   key(operation.a, a);
   key(operation.b, b);
-  const auto unless_expected = [](const auto& answer) -> Result<void> {
-    if (answer.has_value()) return success();
-    const ErrorCode code = answer.error().code();
-    if (code == ErrorCode::kNotFound || code == ErrorCode::kAlreadyExists || code == ErrorCode::kConstraint) return success();
-    return answer.error();
-  };
   switch (operation.kind) {
     case OperationKind::kGet:
       return unless_expected(session.get(operation.table, a));

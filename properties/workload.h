@@ -25,12 +25,20 @@ struct Tally {
   std::int64_t total = 0;
   std::uint32_t rows = 0;
   std::vector<std::uint64_t> seen;
+  std::vector<std::uint64_t> matching;  // against `seen`
+  std::vector<std::uint64_t> names;     // that must differ
+  std::vector<std::int64_t> by_row;     // by number of the row; kNoRow where there is none
   std::string broken;
+
+  static constexpr std::int64_t kNoRow = -1;
 
   void reset() {
     total = 0;
     rows = 0;
     seen.clear();
+    matching.clear();
+    names.clear();
+    by_row.clear();
     broken.clear();
   }
 };
@@ -77,12 +85,29 @@ class Workload {
  protected:
   explicit Workload(std::vector<engine::TableSchema> tables) : tables_(std::move(tables)) {}
 
+  // Reads the tables after the markers and tallies them; what is broken breaks what these levels promise, from `least` on.
+  Result<void> audit(RecordedSession& session, engine::Isolation least) const;
+  // What is expected of statements that may find a row or not: not to find it, or to find it, is no error.
+  template <class T>
+  static Result<void> unless_expected(const Result<T>& answer) {
+    if (answer.has_value()) return success();
+    const ErrorCode code = answer.error().code();
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kAlreadyExists || code == ErrorCode::kConstraint) return success();
+    return answer.error();
+  }
+  // Keys below key(a), and those of row a, end before this. Reuses the string.
+  static void key_after(std::uint32_t a, std::string& out) { key(a + 1, out); }
+  // The row of a key; nothing if it is none of ours.
+  static std::optional<std::uint32_t> number_of(std::string_view key);
+
  private:
   std::vector<engine::TableSchema> tables_;
 };
 
-// bank, kv and savepoints. They live as long as the program.
+// All of them; they live as long as the program.
 std::span<const Workload* const> workloads();
+// Those with one session: bank, kv and savepoints.
+std::span<const Workload* const> workloads_alone();
 
 // kInvalidArgument with the names there are.
 Result<const Workload*> find_workload(std::string_view name);

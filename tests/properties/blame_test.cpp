@@ -26,7 +26,7 @@ std::optional<Case> failure_of(const engine::EngineKind& kind, std::string_view 
   campaign.kind = &kind;
   campaign.defects = {std::string(defect)};
   campaign.model = faultfs::preset("posix").value();
-  campaign.workloads.assign(workloads().begin(), workloads().end());
+  campaign.workloads.assign(workloads_alone().begin(), workloads_alone().end());
   campaign.steps = {6, 6};
   const Campaign made = std::move(Campaign::make(campaign)).value();
   std::vector<Case> cases;

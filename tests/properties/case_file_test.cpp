@@ -94,10 +94,11 @@ TEST_CASE("a case that names what does not exist here says what does") {
     return case_from_json(json.dump(), all).error().message();
   };
   CHECK(with("engine", "oracle") == "invalid argument: no engine is called 'oracle'; there are: ledger");
-  CHECK(with("version", 1) == "unsupported: case format version 1; this powercut reads version 2");
+  CHECK(with("version", 1) == "unsupported: case format version 1; this powercut reads versions 2 to 3");
   CHECK(with("fault", {{"kind", "flood"}}).find("no fault is called 'flood'; there are: read-error") != std::string::npos);
   CHECK(with("fault", {{"kind", "bit-rot"}, {"in_recovery", 1}}).find("in_recovery must be true or false") != std::string::npos);
-  CHECK(with("workload", "none") == "invalid argument: no workload is called 'none'; there are: bank kv savepoints");
+  CHECK(with("workload", "none") ==
+        "invalid argument: no workload is called 'none'; there are: bank kv savepoints sessions orders ddl");
   CHECK(with("defects", {"none"}).find("ledger has no defect 'none'; there are: ack-before-sync") != std::string::npos);
   CHECK(with("options", {{"frames", "1"}}).find("'1' is not a number from 8") != std::string::npos);
   CHECK(with("steps", nlohmann::ordered_json::array()).find("at least the set-up") != std::string::npos);

@@ -21,7 +21,7 @@ TEST_CASE("every planted bug is found within 20,000 crash states, and shrinks to
     plan.kind = kind.get();
     plan.defects = {std::string(defect.name)};
     plan.model = faultfs::preset("posix").value();
-    plan.workloads.assign(workloads().begin(), workloads().end());
+    plan.workloads.assign(workloads_alone().begin(), workloads_alone().end());
     auto campaign = std::move(Campaign::make(plan)).value();
     SearchCount count;
     std::uint64_t seed = 1;
@@ -42,7 +42,7 @@ TEST_CASE("without a planted bug the same search finds nothing") {
     CampaignPlan plan;
     plan.kind = kind.get();
     plan.model = faultfs::preset(model.name).value();
-    plan.workloads.assign(workloads().begin(), workloads().end());
+    plan.workloads.assign(workloads_alone().begin(), workloads_alone().end());
     auto campaign = std::move(Campaign::make(plan)).value();
     SearchCount count;
     std::set<std::uint64_t> outcomes;

@@ -18,7 +18,7 @@ CampaignPlan plan_with(const engine::EngineKind& kind, std::string_view defect) 
   plan.kind = &kind;
   plan.defects = {std::string(defect)};
   plan.model = faultfs::preset("posix").value();
-  plan.workloads.assign(workloads().begin(), workloads().end());
+  plan.workloads.assign(workloads_alone().begin(), workloads_alone().end());
   return plan;
 }
 

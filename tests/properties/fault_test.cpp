@@ -15,7 +15,7 @@ Campaign campaign_with(const engine::EngineKind& kind, faultfs::FaultKind fault,
   plan.kind = &kind;
   plan.defects = defects;
   plan.model = faultfs::preset("posix").value();
-  plan.workloads.assign(workloads().begin(), workloads().end());
+  plan.workloads.assign(workloads_alone().begin(), workloads_alone().end());
   plan.faults = {fault};
   return std::move(Campaign::make(plan)).value();
 }

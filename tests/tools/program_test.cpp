@@ -143,7 +143,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
           "no persistence model is called 'ntfs'; there are: posix ext4-ordered ext4-writeback xfs btrfs prefix");
   refused("run --atom 7", "the knob atom cannot be '7'; there are: 512 4096 write");
   refused("run --defect none", "ledger has no defect 'none'; there are: ack-before-sync");
-  refused("run --workload tpcc", "no workload is called 'tpcc'; there are: bank kv savepoints");
+  refused("run --workload tpcc", "no workload is called 'tpcc'; there are: bank kv savepoints sessions orders ddl");
   refused("run --engine db2", "no engine is called 'db2'; there are: ledger");
   refused("run --set cache=1", "ledger has no option 'cache'; there are: frames segment check-log-end");
   refused("run --set frames=x", "'x' is not a number from 8");
