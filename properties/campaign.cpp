@@ -99,9 +99,16 @@ Case Campaign::case_of(std::uint64_t seed) const {
   Case made;
   made.setting = setting_of(seed);
   made.seed = seed;
-  made.steps = steps_of_seed(*made.setting.workload, seed, plan_.steps).value();
-  if (Random(combine(seed, 3)).below(16) < plan_.long_of_16) made.steps = joined(made.steps);
+  made.steps = steps_of_seed(made.setting, seed).value();
+  const bool alone = made.setting.workload->sessions() == 1;
+  if (alone && Random(combine(seed, 3)).below(16) < plan_.long_of_16) made.steps = joined(made.steps);
   return made;
+}
+
+rc::Shrinkable<Steps> Campaign::steps_of_seed(const Setting& setting, std::uint64_t seed) const {
+  StepCount count = plan_.steps;
+  if (plan_.side_by_side_steps && setting.workload->sessions() > 1) count.least = count.most = *plan_.side_by_side_steps;
+  return properties::steps_of_seed(*setting.workload, seed, count);
 }
 
 engine::Engine& Campaign::engine_for(const Setting& setting) {
@@ -127,7 +134,7 @@ SearchPlan Campaign::search_plan(std::uint64_t seed) const {
 std::optional<Failure> Campaign::run(std::uint64_t seed, const Searcher::OutcomeSink& outcome, SearchCount& count) {
   const Setting setting = setting_of(seed);
   Searcher searcher(engine_for(setting), setting);
-  const auto steps = steps_of_seed(*setting.workload, seed, plan_.steps).value();
+  const auto steps = steps_of_seed(setting, seed).value();
   auto failure = searcher.search(steps, search_plan(seed), outcome);
   count.states += searcher.count().states;
   count.recoveries += searcher.count().recoveries;
@@ -139,7 +146,7 @@ std::optional<Case> Campaign::simplest_case(std::uint64_t seed) {
   failing.setting = setting_of(seed);
   failing.seed = seed;
   Searcher searcher(engine_for(failing.setting), failing.setting);
-  const auto steps = steps_of_seed(*failing.setting.workload, seed, plan_.steps);
+  const auto steps = steps_of_seed(failing.setting, seed);
   const auto failure = searcher.search(steps.value(), search_plan(seed));
   if (!failure) return std::nullopt;
   Shrunk shrunk = shrink(searcher, steps, *failure, random_finder(searcher));

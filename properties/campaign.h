@@ -25,10 +25,11 @@ struct CampaignPlan {
   std::vector<faultfs::FaultKind> faults;  // each seed has one of these
   std::uint32_t nested = 1;
   StepCount steps;
+  std::optional<std::uint32_t> side_by_side_steps;  // where there are several sessions, so many in place of those
   std::uint32_t boots_per_point = 2;
   std::uint32_t points_of_16 = 8;
   // Of 16 seeds, so many have their transactions joined into long ones, and the checkpoints between them made inside: what
-  // a log must keep for undo shows in no short transaction. case_of() only.
+  // a log must keep for undo shows in no short transaction. case_of() only, and only where one session runs alone.
   std::uint32_t long_of_16 = 0;
 };
 
@@ -57,6 +58,7 @@ class Campaign {
   explicit Campaign(CampaignPlan plan) : plan_(std::move(plan)) {}
   engine::Engine& engine_for(const Setting& setting);
   SearchPlan search_plan(std::uint64_t seed) const;
+  rc::Shrinkable<Steps> steps_of_seed(const Setting& setting, std::uint64_t seed) const;
 
   CampaignPlan plan_;
   // Engines keep memory: one for each combination of options that was drawn.

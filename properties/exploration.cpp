@@ -15,6 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kMostPoints = 1U << 16U;
+constexpr std::uint32_t kBeginNoFurther = kMostPoints / 2;  // of them, where every interleaving adds some
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 // What making a failure simple may cost: in all, and at a crash point of a candidate.
 constexpr std::uint64_t kSimplifyRecoveries = 300'000;
@@ -104,7 +105,9 @@ class CaseRound {
         if (spent) round.budget_spent = true;
         return spent;
       };
-      const auto failure = explorer.explore(report_.explored.steps, plan_.limits, claim, point_done, enough,
+      ExplorePlan limits = plan_.limits;
+      limits.most_points = kBeginNoFurther;
+      const auto failure = explorer.explore(report_.explored.steps, limits, claim, point_done, enough,
                                             [&](std::uint64_t outcome) { worker.outcome(outcome); });
       worker.count(0, explorer.recoveries() - seen);
       round.recoveries += explorer.recoveries() - seen;

@@ -195,7 +195,7 @@ std::optional<Failure> Explorer::explore(const Steps& steps, const ExplorePlan& 
   for (std::uint32_t preemptions = 0;; ++preemptions) {
     schedules.start(preemptions);
     while (schedules.next()) {
-      if (schedules_.schedules == plan.most_schedules) return std::nullopt;
+      if (schedules_.schedules == plan.most_schedules || points_ >= plan.most_points) return std::nullopt;
       ++schedules_.schedules;
       auto failure = one_schedule(steps, schedules, claim, point_done);
       if (failure) {

@@ -41,6 +41,8 @@ struct ExplorePlan {
   std::uint32_t most_preemptions = 2;
   std::uint64_t most_schedules = std::numeric_limits<std::uint64_t>::max();
   std::optional<std::vector<std::uint32_t>> schedule = std::nullopt;
+  // No further interleaving begins once there are so many crash points.
+  std::uint32_t most_points = std::numeric_limits<std::uint32_t>::max();
 };
 
 // How many interleavings were visited.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace powercut::tools {
 
 namespace po = boost::program_options;
@@ -22,6 +24,9 @@ po::options_description setting_options() {
                         "what the disk does wrong (see: powercut list faults), may be repeated; each seed has one");
   options.add_options()("workload", po::value<Texts>()->value_name("NAME"),
                         "workload, may be repeated; seeds take turns (default: all)");
+  options.add_options()("isolation", po::value<std::string>()->value_name("LEVEL"),
+                        "of every transaction, where there are several sessions: read-uncommitted, read-committed, "
+                        "repeatable-read or serializable (default: each transaction draws its own)");
   options.add_options()("model", po::value<std::string>()->default_value("posix"),
                         "what a crash may keep (see: powercut list models)");
   options.add_options()("atom", po::value<std::string>(),
@@ -37,6 +42,35 @@ po::options_description campaign_options() {
   options.add_options()("points", po::value<std::uint32_t>()->default_value(8), "of 16 crash points, how many are looked at");
   return options;
 }
+
+namespace {
+
+// Those that are named, or all that can be what the other options ask for: a disk that fails is for one session alone, a level
+// for several.
+Result<std::vector<const properties::Workload*>> workloads_for(const po::variables_map& values) {
+  const bool fails = values.count("fault") > 0;
+  const bool has_level = values.count("isolation") > 0;
+  std::vector<const properties::Workload*> all;
+  if (values.count("workload") > 0) {
+    for (const std::string& name : values["workload"].as<Texts>()) {
+      POWERCUT_TRY(const properties::Workload* const workload, properties::find_workload(name));
+      if (fails && workload->sessions() > 1) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("--fault with --workload {}: faults are for workloads of one session", name));
+      }
+      all.push_back(workload);
+    }
+  } else {
+    const auto there_are = fails ? properties::workloads_alone() : properties::workloads();
+    all.assign(there_are.begin(), there_are.end());
+  }
+  if (has_level && std::all_of(all.begin(), all.end(), [](const auto* workload) { return workload->sessions() == 1; })) {
+    return Error(ErrorCode::kInvalidArgument, "--isolation: none of the workloads has more than one session");
+  }
+  return all;
+}
+
+}  // namespace
 
 Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, const po::variables_map& values) {
   properties::CampaignPlan plan;
@@ -57,13 +91,9 @@ Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, con
       plan.faults.push_back(fault);
     }
   }
-  if (values.count("workload") > 0) {
-    for (const std::string& name : values["workload"].as<Texts>()) {
-      POWERCUT_TRY(const properties::Workload* const workload, properties::find_workload(name));
-      plan.workloads.push_back(workload);
-    }
-  } else {
-    plan.workloads.assign(properties::workloads().begin(), properties::workloads().end());
+  POWERCUT_TRY(plan.workloads, workloads_for(values));
+  if (values.count("isolation") > 0) {
+    POWERCUT_TRY(plan.steps.isolation, properties::isolation_level(values["isolation"].as<std::string>()));
   }
   POWERCUT_TRY(plan.model, faultfs::preset(values["model"].as<std::string>()));
   if (values.count("atom") > 0) POWERCUT_TRYV(set_atom(plan.model, values["atom"].as<std::string>()));
@@ -103,6 +133,7 @@ std::string words(const engine::EngineKind& kind, const std::vector<engine::Opti
 
 std::string setting_words(const properties::CampaignPlan& plan) {
   std::string all = words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested);
+  if (plan.steps.isolation) all.append(" --isolation ").append(properties::to_string(*plan.steps.isolation));
   for (const faultfs::FaultKind fault : plan.faults) all.append(" --fault ").append(faultfs::info(fault).name);
   return all;
 }

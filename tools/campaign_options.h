@@ -13,10 +13,11 @@ namespace powercut::tools {
 boost::program_options::options_description setting_options();
 boost::program_options::options_description campaign_options();
 
-// kInvalidArgument, with what there is, for an unknown engine, option, defect, model, knob, atom or workload.
+// kInvalidArgument, with what there is, for an unknown engine, option, defect, model, knob, atom, workload or level, and for
+// a workload that cannot be what the other options say.
 Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, const boost::program_options::variables_map& values);
 
-// The setting as options of a command line: " --engine ledger --set …".
+// The setting as options of a command line: " --engine ledger --set …"; a plan's with the isolation level.
 std::string setting_words(const properties::CampaignPlan& plan);
 std::string setting_words(const properties::Setting& setting);
 

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 
@@ -25,6 +26,7 @@ using properties::Coverage;
 using properties::ExplorationPlan;
 using properties::ExplorationProgress;
 using properties::ExplorationReport;
+using properties::ScheduleCoverage;
 using Ended = ExplorationReport::Ended;
 
 std::string counted(std::uint64_t count, std::string_view what) {
@@ -45,6 +47,22 @@ std::string text_of(const Coverage& coverage) {
   return text + (text.empty() ? "sampled" : ", then sampled");
 }
 
+bool side_by_side(const CaseReport& report) { return report.explored.setting.workload->sessions() > 1; }
+
+std::string text_of(const ScheduleCoverage& schedules) {
+  const std::string count = counted(schedules.schedules, "interleaving");
+  if (schedules.schedules == 0) return "interleavings not finished";
+  if (schedules.exhaustive) return count + ", all there are";
+  if (schedules.preemptions < 0) return count;
+  return count + ", all with up to " + counted(static_cast<std::uint64_t>(schedules.preemptions), "preemption");
+}
+
+Json json_of(const ScheduleCoverage& schedules) {
+  return {{"visited", schedules.schedules},
+          {"exhaustive", schedules.exhaustive},
+          {"all_with_preemptions_up_to", schedules.preemptions < 0 ? Json(nullptr) : Json(schedules.preemptions)}};
+}
+
 // With a fault there is one crash, and one round.
 std::uint32_t nested_of(const properties::Setting& setting) { return setting.fault ? 0 : setting.nested; }
 
@@ -54,6 +72,7 @@ bool complete(const CaseReport& report) { return report.rounds > nested_of(repor
 std::string text_of(const CaseReport& report) {
   std::string text = text_of(report.coverage);
   if (report.nested_coverage != report.coverage) text += "; further crashes: " + text_of(report.nested_coverage);
+  if (report.explored.setting.workload != nullptr && side_by_side(report)) text += "; " + text_of(report.schedules);
   if (!complete(report)) text = "not finished; so far " + text;
   return text;
 }
@@ -122,6 +141,8 @@ class ExploreCommand {
     } else if (values_["point"].defaulted()) {
       plan_.limits.most_further = kExploreFurther;
     }
+    plan_.limits.most_preemptions = values_["preemptions"].as<std::uint32_t>();
+    POWERCUT_TRY(plan_.limits.most_schedules, number("schedules", 1'000'000'000));
     if (values_.count("max-recoveries") > 0) {
       POWERCUT_TRY(plan_.most_recoveries, number("max-recoveries", std::numeric_limits<std::uint64_t>::max()));
     }
@@ -137,6 +158,8 @@ class ExploreCommand {
       return success();
     }
     POWERCUT_TRY(properties::CampaignPlan plan, campaign_plan(invocation_, values_));
+    isolation_ = plan.steps.isolation;
+    if (values_["steps"].defaulted()) plan.side_by_side_steps = kExploreStepsSideBySide;
     set_for_exploration(plan);
     plan.steps.least = plan.steps.most;
     plan.long_of_16 = kExploreLongOf16;
@@ -186,7 +209,12 @@ class ExploreCommand {
   std::string explore_command_of(const Case& explored) const {
     std::string command = shell_word(invocation_.program) + " explore";
     if (given_) return command + " " + shell_word(values_["case"].as<std::string>());
-    command += fmt::format(" --seed {} --seeds 1 --steps {}", explored.seed, values_["steps"].as<std::uint32_t>());
+    const bool alone = explored.setting.workload->sessions() == 1;
+    command += fmt::format(" --seed {} --seeds 1 --steps {}", explored.seed,
+                           alone ? values_["steps"].as<std::uint32_t>() : explored.steps.size() - 1);
+    if (alone) return command + setting_words(explored.setting);
+    command += fmt::format(" --preemptions {} --schedules {}", plan_.limits.most_preemptions, plan_.limits.most_schedules);
+    if (isolation_) command.append(" --isolation ").append(properties::to_string(*isolation_));
     return command + setting_words(explored.setting);
   }
 
@@ -209,11 +237,18 @@ class ExploreCommand {
     return figures.processor_seconds > 0 ? static_cast<double>(figures.count.recoveries) / figures.processor_seconds : 0;
   }
 
+  static void add(ScheduleCoverage& all, const ScheduleCoverage& one) {
+    all.schedules += one.schedules;
+    all.preemptions = std::min(all.preemptions, one.preemptions);
+    all.exhaustive = all.exhaustive && one.exhaustive;
+  }
+
   // Of all cases together.
   static CaseReport sum(const ExplorationReport& report) {
     CaseReport all;
     all.explored.setting.nested = nested_of(report.cases.front().explored.setting);
     all.rounds = all.explored.setting.nested + 1;
+    all.schedules = {0, std::numeric_limits<int>::max(), true};
     double states = 0;
     for (const CaseReport& one : report.cases) {
       all.points += one.points;
@@ -225,6 +260,7 @@ class ExploreCommand {
       all.states += one.states;
       all.coverage.add(one.coverage);
       all.nested_coverage.add(one.nested_coverage);
+      if (side_by_side(one)) add(all.schedules, one.schedules);
       all.rounds = std::min(all.rounds, one.rounds);
     }
     for (const CaseReport& one : report.cases) states += std::exp2(one.total_bits - all.total_bits);
@@ -258,10 +294,12 @@ class ExploreCommand {
       print_finding(*finding);
       return;
     }
+    const bool several = std::any_of(report.cases.begin(), report.cases.end(), side_by_side);
+    const std::string of_schedules = several ? " of " + text_of(all.schedules) : "";
     if (report.ended == Ended::kInterrupted) fmt::print("interrupted; ");
     if (report.ended == Ended::kBudget) fmt::print("stopped at the budget; ");
     if (report.ended == Ended::kDone && all.coverage.exhaustive) {
-      fmt::print("every one of the {} crash states holds", power_of_two(all.total_bits));
+      fmt::print("every one of the {} crash states{} holds", power_of_two(all.total_bits), of_schedules);
       if (all.explored.setting.nested > 0) {
         if (all.nested_coverage.exhaustive) {
           fmt::print(", and whatever up to {} may leave", counted(report.cases.front().explored.setting.nested, "further crash"));
@@ -271,7 +309,8 @@ class ExploreCommand {
       }
       fmt::print(": no violation\n");
     } else {
-      fmt::print("no violation in what was visited of {} crash states: {}\n", power_of_two(all.total_bits), text_of(all));
+      fmt::print("no violation in what was visited of {} crash states{}: {}\n", power_of_two(all.total_bits), of_schedules,
+                 text_of(all));
     }
   }
 
@@ -305,6 +344,7 @@ class ExploreCommand {
       json["distinct_outcomes"] = one.figures.distinct_outcomes;
       json["first_crash"] = json_of(one.coverage);
       json["further_crashes"] = json_of(one.nested_coverage);
+      json["interleavings"] = side_by_side(one) ? json_of(one.schedules) : Json(nullptr);
       json["complete"] = complete(one);
       document["cases"].push_back(std::move(json));
     }
@@ -322,6 +362,7 @@ class ExploreCommand {
   bool json_ = false;
   ExplorationPlan plan_;
   std::optional<Case> given_;
+  std::optional<engine::Isolation> isolation_;
   std::vector<Case> cases_;
   std::uint32_t round_ = 0;
   double round_began_ = 0;
@@ -335,7 +376,15 @@ int explore_command(const Invocation& invocation) {
   options.add_options()("seeds", po::value<std::uint64_t>()->default_value(kExploreSeeds),
                         "how many seeds, each a case of its own");
   options.add_options()("seed", po::value<std::uint64_t>()->default_value(1), "the first seed");
-  options.add_options()("steps", po::value<std::uint32_t>()->default_value(kExploreSteps), "steps of a case after its set-up");
+  options.add_options()(
+      "steps", po::value<std::uint32_t>()->default_value(kExploreSteps),
+      fmt::format("steps of a case after its set-up; where there are several sessions, {} unless given", kExploreStepsSideBySide)
+          .c_str());
+  options.add_options()("preemptions", po::value<std::uint32_t>()->value_name("N")->default_value(kExplorePreemptions),
+                        "where there are several sessions: how often one may be interrupted that could go on; every "
+                        "interleaving with so many is visited");
+  options.add_options()("schedules", po::value<std::uint64_t>()->value_name("N")->default_value(kExploreSchedules),
+                        "no more interleavings of a case than this");
   options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
                         "processes that share the crash points; what is found does not depend on it");
   options.add_options()("time", po::value<double>()->value_name("SECONDS"), "stop cleanly after so long");
