@@ -17,7 +17,6 @@ Core::Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, co
       control(files, directory, options.defects),
       log(files, directory, control, options.defects, memory.log, scheduler_of_core) {
   locks.ignore_deadlocks(options.defects.deadlock_undetected);
-  locks.ignore_ranges(options.defects.range_unlocked);
 }
 
 Core::~Core() { unfinished_.clear(); }

@@ -113,8 +113,6 @@ class LedgerSession final : public engine::Session {
   Result<bool> read_row(LockOwner* owner, const Table& table, std::string_view key, std::string& row, engine::RowLock lock);
   Result<void> scan_rows(LockOwner* owner, const Table& table, std::string_view from, std::string_view to,
                          const engine::RowVisitor& visit);
-  Result<void> scan_locked(LockOwner& owner, const Table& table, std::string_view from, std::string_view to,
-                           const engine::RowVisitor& visit);
   Result<bool> find_row(const Table& table, std::string_view key, std::string& row);
   Result<void> write_row(std::string_view table, std::string_view key, std::string_view row, Existing existing);
   Result<void> edit_rows(const Table& table, std::string_view from, std::string_view to, const engine::RowEditor& editor,

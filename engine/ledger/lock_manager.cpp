@@ -62,19 +62,19 @@ std::optional<RowMode> LockManager::try_lock_row(LockOwner& owner, PageId tree, 
   return before;
 }
 
-Result<void> LockManager::lock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to) {
-  if (ignore_ranges_) return success();
+Result<bool> LockManager::lock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to) {
   LockRequest& request = owner.request_;
   request.range = {from, to};
   request.tree = &table_.tree(tree);
   for (const RangeGrant& held : owner.ranges_) {
-    if (held.tree == request.tree && held.range().contains(request.range)) return success();
+    if (held.tree == request.tree && held.range().contains(request.range)) return false;
   }
   request.thing = nullptr;
   request.held = nullptr;
   request.modes = RowMode::kShared;
   request.place = next_place_++;
-  return lock(request);
+  POWERCUT_TRYV(lock(request));
+  return true;
 }
 
 Result<void> LockManager::lock(LockRequest& request) {
@@ -143,6 +143,15 @@ void LockManager::unlock_row(LockOwner& owner, PageId tree, std::string_view key
   Lockable* const row = table_.find_row(table_.tree(tree), key);
   Grant* const held = row == nullptr ? nullptr : find_grant(owner, *row);
   if (held != nullptr && held->modes.row_mode() > before) weaken(*held, before);
+}
+
+void LockManager::unlock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to) {
+  const LockedTree& in = table_.tree(tree);
+  for (RangeGrant& held : owner.ranges_) {
+    if (held.tree != &in || held.from != from || held.to != to) continue;
+    release(held);
+    return;
+  }
 }
 
 void LockManager::release_all(LockOwner& owner) {

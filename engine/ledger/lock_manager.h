@@ -56,16 +56,17 @@ class LockManager {
   Result<RowMode> lock_row(LockOwner& owner, PageId tree, std::string_view key, RowMode mode);
   // The same where it need not wait; else nothing.
   std::optional<RowMode> try_lock_row(LockOwner& owner, PageId tree, std::string_view key, RowMode mode);
-  // Every key of the range, there or not, shared.
-  Result<void> lock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to);
+  // Every key of the range, there or not, shared. Returns whether the owner did not hold all of it before, for unlock_range().
+  Result<bool> lock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to);
 
   // Takes back what lock_row() added, if it is still there. Not after a change of the row.
   void unlock_row(LockOwner& owner, PageId tree, std::string_view key, RowMode before);
+  // Takes back what lock_range() added.
+  void unlock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to);
   void release_all(LockOwner& owner);
 
-  // Planted bugs: no search for cycles; no locks of ranges.
+  // A planted bug: no search for cycles.
   void ignore_deadlocks(bool ignore) { ignore_deadlocks_ = ignore; }
-  void ignore_ranges(bool ignore) { ignore_ranges_ = ignore; }
 
   struct Counters {
     std::uint64_t waits = 0;
@@ -125,7 +126,6 @@ class LockManager {
   LockTable table_;
   Counters counters_;
   bool ignore_deadlocks_ = false;
-  bool ignore_ranges_ = false;
   std::int64_t next_place_ = 1;
   std::size_t out_of_line_ = 0;  // requests that wait so
   std::uint64_t searches_ = 0;

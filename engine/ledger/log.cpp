@@ -64,7 +64,7 @@ Result<Lsn> Log::append(std::string& record, Reserve* reserve) {
   if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   const Lsn place = end();
   seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place, memory_.buffer.size(), defects_);
+       control_.record().database_id, place, offset_ - unsynced_, defects_);
   memory_.buffer += record;
   offset_ += record.size();
   reserved_ -= of_reserve;
@@ -253,7 +253,7 @@ Result<void> Log::next_segment() {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
-         control_.record().epoch, control_.record().database_id, end(), memory_.buffer.size(), defects_);
+         control_.record().epoch, control_.record().database_id, end(), offset_ - unsynced_, defects_);
     memory_.buffer += pad;
     offset_ = segment_bytes_;
   }

@@ -1,6 +1,6 @@
-// Statements that read, and what they lock. Read uncommitted locks nothing but the table's existence; read committed a row
-// while it is read; repeatable read every row that it found, to the end; serializable also keys without a row, and of a scan
-// the whole range.
+// Statements that read, and what they lock. Read uncommitted locks nothing but the table's existence; read committed what it
+// reads while it is read; repeatable read every row that it found, to the end; serializable also keys without a row, and of a
+// scan the whole range.
 #include "engine/ledger/database.h"
 #include "engine/row.h"
 #include "faultfs/hash.h"
@@ -79,51 +79,29 @@ Result<void> LedgerSession::scan(std::string_view table_name, std::string_view f
   });
 }
 
+// No row of the range may be one that others have changed and not committed: not even a deleted one, which is not there to be
+// found. So all keys of the range are locked while the statement runs, and once that is granted the rows need not be waited for.
 Result<void> LedgerSession::scan_rows(LockOwner* owner, const Table& of, std::string_view from, std::string_view to,
                                       const engine::RowVisitor& visit) {
-  if (owner != nullptr) {
-    if (level() == Isolation::kSerializable) {
-      POWERCUT_TRYV(core_.locks.lock_range(*owner, of.root, from, to));
-      if (core_.options.defects.range_unlocked) return scan_locked(*owner, of, from, to, visit);
-    } else if (level() != Isolation::kReadUncommitted) {
-      return scan_locked(*owner, of, from, to, visit);
-    }
+  BTree tree(*core_.store, of.root);
+  const bool unlocked = level() == Isolation::kReadUncommitted ||
+                        (level() == Isolation::kReadCommitted && core_.options.defects.committed_read_unlocked);
+  if (owner == nullptr || unlocked) return tree.scan(from, to, visit);
+  POWERCUT_TRY(const bool added, core_.locks.lock_range(*owner, of.root, from, to));
+  const bool rows_to_the_end = level() == Isolation::kRepeatableRead && !core_.options.defects.read_lock_short;
+  std::vector<std::string> found;
+  auto done = tree.scan(from, to, [&](std::string_view key, std::string_view row) {
+    if (rows_to_the_end) found.emplace_back(key);
+    return visit(key, row);
+  });
+  for (const std::string& key : found) {
+    if (done.has_error()) break;
+    const auto held = core_.locks.lock_row(*owner, of.root, key, RowMode::kShared);
+    if (held.has_error()) done = held.error();
   }
-  return BTree(*core_.store, of.root).scan(from, to, visit);
-}
-
-// Locks row by row. A page is not held while a lock is waited for: the scan begins again at the row then.
-Result<void> LedgerSession::scan_locked(LockOwner& owner, const Table& of, std::string_view from, std::string_view to,
-                                        const engine::RowVisitor& visit) {
-  const bool to_the_end = level() != Isolation::kReadCommitted && !core_.options.defects.read_lock_short;
-  std::string start(from);
-  std::string awaited;
-  for (;;) {
-    bool waits = false;
-    POWERCUT_TRYV(BTree(*core_.store, of.root).scan(start, to, [&](std::string_view key, std::string_view row) {
-      const auto before = core_.locks.try_lock_row(owner, of.root, key, RowMode::kShared);
-      if (!before) {
-        waits = true;
-        awaited = key;
-        return false;
-      }
-      const bool more = visit(key, row);
-      if (!to_the_end) core_.locks.unlock_row(owner, of.root, key, *before);
-      return more;
-    }));
-    if (!waits) return success();
-    POWERCUT_TRY(const RowMode before, core_.locks.lock_row(owner, of.root, awaited, RowMode::kShared));
-    start = awaited;
-    POWERCUT_TRY(const BTree::Leaf leaf, BTree(*core_.store, of.root).find(awaited));
-    if (leaf.found) {
-      const bool more = visit(awaited, leaf.page.page().value(leaf.slot));
-      if (!to_the_end) core_.locks.unlock_row(owner, of.root, awaited, before);
-      if (!more) return success();
-      start.push_back('\0');
-    } else {
-      core_.locks.unlock_row(owner, of.root, awaited, before);
-    }
-  }
+  const bool range_to_the_end = level() == Isolation::kSerializable && !core_.options.defects.range_unlocked;
+  if (added && !range_to_the_end) core_.locks.unlock_range(*owner, of.root, from, to);
+  return done;
 }
 
 }  // namespace powercut::ledger

@@ -239,7 +239,9 @@ Result<std::uint64_t> LedgerSession::edit(std::string_view table_name, std::stri
 // From key to key: between two rows the tree may split and merge as it likes.
 Result<void> LedgerSession::edit_rows(const Table& of, std::string_view from, std::string_view to, const engine::RowEditor& editor,
                                       std::uint64_t& edited) {
-  if (level() == engine::Isolation::kSerializable) POWERCUT_TRYV(core_.locks.lock_range(*locks(), of.root, from, to));
+  if (level() == engine::Isolation::kSerializable && !core_.options.defects.range_unlocked) {
+    POWERCUT_TRYV(core_.locks.lock_range(*locks(), of.root, from, to));
+  }
   std::string key(from);
   std::string row;
   std::string changed;
@@ -279,22 +281,34 @@ Result<bool> LedgerSession::next_row(const Table& of, std::string& key, std::str
   return found;
 }
 
+// Between the last row and the next none may be one that another transaction deleted and may bring back: the keys up to it are
+// locked while it is looked for. That lock is not kept while the row is waited for, or who holds the row could not write it.
 Result<bool> LedgerSession::next_row_locked(const Table& of, std::string& key, std::string_view to, std::string& row,
                                             RowMode& before) {
-  for (const std::string from = key;; key = from) {
-    POWERCUT_TRY(const bool found, next_row(of, key, to, row));
-    if (!found) return false;
-    if (const auto held = core_.locks.try_lock_row(*locks(), of.root, key, RowMode::kUpdate)) {
-      before = *held;
-      return true;
-    }
-    // While it waits the row may go, and others may come before it.
-    const std::string awaited = key;
-    POWERCUT_TRY(before, core_.locks.lock_row(*locks(), of.root, awaited, RowMode::kUpdate));
+  const std::string from = key;
+  std::string awaited;  // held for update, if not empty
+  for (;;) {
+    key = from;
+    POWERCUT_TRY(bool found, next_row(of, key, to, row));
+    const std::string until = found ? key + '\0' : std::string(to);
+    POWERCUT_TRY(const bool added, core_.locks.lock_range(*locks(), of.root, from, until));
+    const std::string seen = key;
     key = from;
     POWERCUT_TRY(const bool still, next_row(of, key, to, row));
-    if (still && key == awaited) return true;
-    core_.locks.unlock_row(*locks(), of.root, awaited, before);
+    const bool same = still == found && (!found || key == seen);
+    const auto held = same && found ? core_.locks.try_lock_row(*locks(), of.root, key, RowMode::kUpdate) : std::nullopt;
+    if (added) core_.locks.unlock_range(*locks(), of.root, from, until);
+    if (!awaited.empty() && !(held && key == awaited)) core_.locks.unlock_row(*locks(), of.root, awaited, before);
+    if (held) {
+      if (key != awaited) before = *held;
+      return true;
+    }
+    awaited.clear();
+    if (!same) continue;
+    if (!found) return false;
+    // While it waits the row may go, and others may come before it.
+    POWERCUT_TRY(before, core_.locks.lock_row(*locks(), of.root, key, RowMode::kUpdate));
+    awaited = key;
   }
 }
 
