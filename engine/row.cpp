@@ -49,6 +49,10 @@ Error broken(const TableSchema& schema, const Column& column, std::string_view w
 }  // namespace
 
 void encode_row(std::initializer_list<Value> values, std::string& out) {
+  encode_row(std::span(values.begin(), values.size()), out);
+}
+
+void encode_row(std::span<const Value> values, std::string& out) {
   out.clear();
   ByteWriter writer(out);
   for (const Value& value : values) {

@@ -23,6 +23,7 @@ namespace powercut::engine {
 using Value = std::variant<std::monostate, std::int64_t, std::string_view>;
 
 // Replaces `out` with the encoded row. Texts are at most 65,535 bytes.
+void encode_row(std::span<const Value> values, std::string& out);
 void encode_row(std::initializer_list<Value> values, std::string& out);
 
 // The bytes of column number `column` (type byte included); empty when the row is too short or not a row.

@@ -33,6 +33,7 @@ struct Invocation {
 int run_command(const Invocation& invocation);
 int explore_command(const Invocation& invocation);
 int replay_command(const Invocation& invocation);
+int scenario_command(const Invocation& invocation);
 int log_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
 

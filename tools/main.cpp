@@ -24,10 +24,11 @@ struct Command {
   int (*run)(const Invocation&);
 };
 
-constexpr std::array<Command, 5> kCommands{{
+constexpr std::array<Command, 6> kCommands{{
     {"run", "run seeds: crash, recover and check each at random points", run_command},
     {"explore", "visit every crash state of a case, not a sample", explore_command},
     {"replay", "run one failure again and tell what happened", replay_command},
+    {"scenario", "run the sessions and crashes that a file describes", scenario_command},
     {"log", "print the log of a database in a directory as text", log_command},
     {"list", "list engines, workloads, models or defects", list_command},
 }};

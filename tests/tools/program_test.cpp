@@ -165,7 +165,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("explore --time 0", "--time 0: must be more than 0 seconds");
   refused("explore --point 0", "--point 0: must be from 1");
   refused("explore --boots 3", "boots");
-  refused("fly", "no command is called 'fly'; there are: run explore replay log list");
+  refused("fly", "no command is called 'fly'; there are: run explore replay scenario log list");
 }
 
 TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is written") {
@@ -194,7 +194,7 @@ TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is wr
 
 TEST_CASE("every command explains itself") {
   const Program program;
-  for (const std::string_view command : {"run", "replay", "log", "list"}) {
+  for (const std::string_view command : {"run", "replay", "scenario", "log", "list"}) {
     const Ended help = program.run(std::string(command) + " --help");
     CHECK(help.status == 0);
     CHECK(help.out.find("usage: powercut " + std::string(command)) == 0);

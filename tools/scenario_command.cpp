@@ -1,0 +1,111 @@
+// powercut scenario: the sessions, crashes and expectations of a file, and what came of each line.
+#include "command.h"
+
+#include "properties/case_file.h"
+#include "properties/scenario_runner.h"
+#include "properties/workers.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+namespace powercut::tools {
+namespace {
+
+namespace po = boost::program_options;
+using Json = nlohmann::ordered_json;
+using properties::ScenarioEvent;
+using properties::ScenarioReport;
+
+// Of what is too long as much as shows that it is.
+Result<std::string> read_file(const std::string& path) {
+  const auto failed = [&] { return Error(ErrorCode::kIo, path + ": " + std::generic_category().message(errno)); };
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return failed();
+  std::string text(properties::kMostScenarioBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return failed();
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+Json json_of(const std::vector<ScenarioEvent>& events) {
+  Json all = Json::array();
+  for (const ScenarioEvent& event : events) {
+    all.push_back({{"kind", to_string(event.kind)}, {"session", nullptr}, {"text", event.text}});
+    if (!event.session.empty()) all.back()["session"] = event.session;
+  }
+  return all;
+}
+
+std::string json_of(const ScenarioReport& report, const std::string& file) {
+  Json document;
+  document["command"] = "scenario";
+  document["file"] = file;
+  document["failures"] = report.failures;
+  document["lines"] = Json::array();
+  for (const auto& line : report.lines) document["lines"].push_back({{"source", line.source}, {"events", json_of(line.events)}});
+  document["end"] = json_of(report.end);
+  // What is between quotes may be any bytes.
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// Status digit, then the text for standard output (or standard error, if the status is an error).
+std::string scenario_to_text(const Invocation& invocation, const po::variables_map& values, bool json) {
+  const auto run = [&]() -> Result<std::string> {
+    const auto file = values["file"].as<std::string>();
+    POWERCUT_TRY(const engine::EngineKind* const kind,
+                 properties::find_engine(invocation.engines, values["engine"].as<std::string>()));
+    POWERCUT_TRY(const std::string text, read_file(file));
+    POWERCUT_TRY(const properties::Scenario scenario, properties::parse_scenario(text, file));
+    std::vector<std::string> defects;
+    if (values.count("defect") > 0) defects = values["defect"].as<std::vector<std::string>>();
+    POWERCUT_TRY(const ScenarioReport report, properties::run_scenario(scenario, *kind, defects));
+    return std::to_string(report.failures > 0 ? kViolationFound : kNothingFound) + (json ? json_of(report, file) : to_text(report));
+  };
+  auto ran = run();
+  if (ran.has_value()) return std::move(ran).value();
+  // A file that cannot be read is a wrong one.
+  const bool tool_failed = ran.error().code() != ErrorCode::kInvalidArgument && ran.error().code() != ErrorCode::kIo;
+  return std::to_string(tool_failed ? kToolFailed : kWrongUsage) + (tool_failed ? ran.error().message() : ran.error().context());
+}
+
+}  // namespace
+
+int scenario_command(const Invocation& invocation) {
+  po::options_description options("options");
+  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
+  options.add_options()("defect", po::value<std::vector<std::string>>()->value_name("NAME"),
+                        "switch on a planted bug, may be repeated");
+  po::options_description hidden;
+  hidden.add_options()("file", po::value<std::string>());
+  po::positional_options_description positional;
+  positional.add("file", 1);
+  const Parsed parsed =
+      parse(invocation, "scenario FILE [OPTIONS]", "powercut scenario transfer.scenario", options, positional, hidden);
+  if (parsed.exit_status) return *parsed.exit_status;
+  if (parsed.values.count("file") == 0)
+    return fail(kWrongUsage, "which scenario? Give a file (docs/SCENARIOS.md has the language)");
+  const auto json = wants_json(parsed.values);
+  if (json.has_error()) return fail(json.error());
+
+  // In a process of its own, since the engine may crash.
+  const auto told =
+      properties::in_child([&] { return scenario_to_text(invocation, parsed.values, json.value()); }, invocation.interrupted);
+  if (told.has_error()) {
+    if (invocation.interrupted) return fail(kToolFailed, "interrupted");
+    fmt::print("VIOLATION alive: the engine ended its process: {}\n", told.error().context());
+    return kViolationFound;
+  }
+  const int status = told.value()[0] - '0';
+  const std::string_view text = std::string_view(told.value()).substr(1);
+  if (status >= kWrongUsage) return fail(static_cast<ExitStatus>(status), text);
+  fmt::print("{}", text);
+  return status;
+}
+
+}  // namespace powercut::tools
