@@ -69,6 +69,7 @@ bool ScenarioRun::open(ScenarioLife& life) {
   ChangeText lost(scenario_.model.atom_bytes);
   if (recovers) {
     life.disk.set_resolution_observer([&](const faultfs::Resolution& resolution) {
+      if (resolution.options == 1) return;  // whatever was kept reads the same
       const bool kept = !resolution.garbage && resolution.survivor == resolution.newest && resolution.survivor != 0;
       (kept ? survived : lost).add(life.disk.path_of(resolution.inode), resolution.kind, resolution.index, resolution.name);
     });

@@ -160,12 +160,38 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("list", "list what?");
   refused("list colours", "cannot list 'colours'; there are: engines");
   refused("log", "Give the directory of a database");
+  refused("scenario", "Give a file");
+  refused("scenario no-such-file", "no-such-file: No such file or directory");
+  refused("scenario --defect none " POWERCUT_SCENARIOS "/order-out-of-stock.scenario", "ledger has no defect 'none'");
   refused("run --set rename=never", "the knob rename cannot be 'never'; there are: one-step split");
   refused("explore --seeds 0", "--seeds 0: must be from 1");
   refused("explore --time 0", "--time 0: must be more than 0 seconds");
   refused("explore --point 0", "--point 0: must be from 1");
   refused("explore --boots 3", "boots");
   refused("fly", "no command is called 'fly'; there are: run explore replay scenario log list");
+}
+
+TEST_CASE("a scenario is told line by line, and its exit status says whether all was as expected") {
+  const Program program;
+  const std::string file = POWERCUT_SCENARIOS "/check-fails-and-rolls-back.scenario";
+  const Ended told = program.run("scenario " + file);
+  CHECK(told.status == 0);
+  CHECK(told.out == file_text(POWERCUT_SCENARIOS "/check-fails-and-rolls-back.expected"));
+  const Ended json = program.run("scenario --format json " + file);
+  CHECK(json.status == 0);
+  const auto document = nlohmann::json::parse(json.out);
+  CHECK(document["command"] == "scenario");
+  CHECK(document["failures"] == 0);
+  CHECK(document["lines"][5]["events"][0] == nlohmann::json({{"kind", "answer"}, {"session", "ann"}, {"text", "rows changed: 1"}}));
+
+  CHECK(program.run("scenario --defect ack-before-sync " + file).status == 1);
+  program.shell("printf 'table t (id key)\\nexpect t (1)\\n' > wrong.scenario && printf 'table t\\n' > broken.scenario");
+  const Ended wrong = program.run("scenario wrong.scenario");
+  CHECK(wrong.status == 1);
+  CHECK(wrong.out.find("expect t (1)\n    FAILED: expected (1), found no such row\n") != std::string::npos);
+  const Ended broken = program.run("scenario broken.scenario");
+  CHECK(broken.status == 2);
+  CHECK(broken.error == "powercut: broken.scenario:1:8: expected '(', found the end of the line\n");
 }
 
 TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is written") {

@@ -1,0 +1,216 @@
+// Scenario files: each in tests/scenarios beside what it prints, the language, and that its reader is total.
+#include "faultfs/random.h"
+#include "properties/scenario_runner.h"
+#include "recovery/ledger_engine.h"
+#include "tests/support/property.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace powercut::testing {
+namespace {
+
+using namespace properties;
+
+std::string file_text(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<std::filesystem::path> scenario_files() {
+  std::vector<std::filesystem::path> all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(POWERCUT_SCENARIOS)) {
+    if (entry.path().extension() == ".scenario") all.push_back(entry.path());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+ScenarioReport run(const std::string& text, std::vector<std::string> defects = {}) {
+  const auto scenario = parse_scenario(text, "x");
+  INFO(text << (scenario.has_error() ? scenario.error().context() : ""));
+  REQUIRE(scenario.has_value());
+  const auto report = run_scenario(scenario.value(), *recovery::make_ledger_kind(), defects);
+  INFO((report.has_error() ? report.error().message() : ""));
+  REQUIRE(report.has_value());
+  return report.value();
+}
+
+// Whether the text of some event begins so.
+bool tells(const ScenarioReport& report, std::string_view text) {
+  const auto is_told = [&](const std::vector<ScenarioEvent>& events) {
+    return std::any_of(events.begin(), events.end(), [&](const auto& event) { return event.text.rfind(text, 0) == 0; });
+  };
+  return is_told(report.end) ||
+         std::any_of(report.lines.begin(), report.lines.end(), [&](const auto& line) { return is_told(line.events); });
+}
+
+constexpr const char* kAccounts =
+    "table accounts (id key, balance int check balance >= 0, owner text)\nrows accounts (1, 10, ann) (2, 20, null)\n";
+
+}  // namespace
+
+TEST_CASE("every scenario file is as expected, and prints what is written beside it") {
+  const bool update = std::getenv("POWERCUT_UPDATE_GOLDEN") != nullptr;
+  const auto files = scenario_files();
+  CHECK(files.size() >= 6);
+  for (const auto& path : files) {
+    INFO(path.string());
+    const ScenarioReport report = run(file_text(path));
+    CHECK(report.failures == 0);
+    auto golden = path;
+    golden.replace_extension(".expected");
+    const std::string printed = to_text(report);
+    if (update) std::ofstream(golden, std::ios::binary) << printed;
+    CHECK(file_text(golden) == printed);
+  }
+}
+
+TEST_CASE("what is expected and not so fails the scenario") {
+  const auto failures = [&](const std::string& lines) { return run(kAccounts + lines).failures; };
+  CHECK(failures("expect accounts (1, 10, ann) (2, 20, null)\n") == 0);
+  CHECK(failures("expect accounts (2, 20, null) (1, 10, 'ann')\n") == 0);
+  CHECK(failures("expect accounts (1, 10, ann)\n") == 1);
+  CHECK(failures("expect accounts (1, 11, ann) (2, 20, null) (3, 0, null)\n") == 2);
+  CHECK(failures("expect accounts empty\n") == 2);
+  CHECK(failures("expect no table accounts\n") == 1);
+  CHECK(failures("session A read accounts 1\nexpect error not found\n") == 1);
+  CHECK(failures("session A read accounts 1\nexpect waits\n") == 1);
+  CHECK(failures("session A rollback\nexpect error not found\n") == 1);
+  CHECK(failures("session A rollback\nexpect error invalid argument\n") == 0);
+  CHECK(failures("invariant sum accounts.balance = 31\ncrash\nrecover\n") == 1);
+  CHECK(failures("crash\nexpect accounts empty\n") == 1);
+  CHECK(failures("crash\ncrash\n") == 1);
+  CHECK(failures("recover\n") == 1);
+  CHECK(failures("crash\nlose nothing_of_that_name\nrecover\n") == 1);
+}
+
+TEST_CASE("a planted bug fails a scenario that meets it") {
+  const std::string lines =
+      std::string(kAccounts) +
+      "session A update accounts set balance = 5 where id = 1\ncrash\nrecover\nexpect accounts (1, 5, ann) (2, 20, null)\n";
+  CHECK(run(lines).failures == 0);
+  CHECK(run(lines, {"ack-before-sync"}).failures > 0);
+}
+
+TEST_CASE("the power fails at the sync that the scenario names, and the statement has no answer") {
+  const std::string begins = std::string(kAccounts) + "session A begin; update accounts set balance = 5 where id = 1\n";
+  const auto after = run(begins +
+                         "crash after sync 1\nsession A commit; read accounts 1\nsession A read accounts 2\nrecover\nexpect "
+                         "accounts (1, 5, ann) (2, 20, null)\n");
+  CHECK(after.failures == 0);
+  CHECK(tells(after, "the power fails after sync 1"));
+  CHECK(tells(after, "A: no answer to commit"));
+  CHECK(tells(after, "not run: the power is off"));
+  CHECK_FALSE(tells(after, "(1, 5, 'ann')"));
+  CHECK(run(begins + "crash before sync 1\nsession A commit\nrecover\nexpect accounts (1, 10, ann) (2, 20, null)\n").failures == 0);
+  const std::string kept = "crash before sync 1\nsession A commit\nkeep all\nrecover\nexpect accounts (1, 5, ann) (2, 20, null)\n";
+  CHECK(run(begins + kept).failures == 0);
+  const auto never = run(begins + "crash after sync 9\nsession A commit\nrecover\nexpect accounts (1, 5, ann) (2, 20, null)\n");
+  CHECK(never.failures == 0);
+  CHECK(tells(never, "only 1 of 9 syncs came"));
+}
+
+TEST_CASE("the power may fail in a recovery, and the next one finishes") {
+  const auto report = run(std::string(kAccounts) +
+                          "session A begin; delete accounts\ncheckpoint\ncrash\ncrash before sync 1\nrecover\nrecover\nexpect "
+                          "accounts (1, 10, ann) (2, 20, null)\n");
+  CHECK(report.failures == 0);
+  CHECK(tells(report, "the power fails before sync 1"));
+}
+
+TEST_CASE("conditions, sums and values mean what they say") {
+  const auto report =
+      run(std::string(kAccounts) +
+          "session A put accounts (3, -0, 'it''s'); scan accounts where balance <> 20; sum accounts.balance where id <= 2\n"
+          "session A update accounts set owner = owner, balance = balance + 1 where id > 1 and balance >= 20; scan accounts from 2 "
+          "to 3\n"
+          "session A delete accounts where owner = ann; scan accounts where id < 3; read accounts 7\n"
+          "session A scan accounts where id > 5 and id < 2\n"
+          "expect accounts (2, 21, null) (3, 0, 'it''s')\n");
+  CHECK(report.failures == 0);
+  const std::string text = to_text(report);
+  CHECK(text.find("    (1, 10, 'ann')\n    (3, 0, 'it''s')\n    sum: 30\n") != std::string::npos);
+  CHECK(text.find("    rows changed: 1\n    (2, 21, null)\n") != std::string::npos);
+  CHECK(text.find("    rows changed: 1\n    (2, 21, null)\n    no row\n") != std::string::npos);
+  CHECK(text.find("    no rows\n") != std::string::npos);
+}
+
+TEST_CASE("a mistake in a file is told with its place, what was expected, and what was found") {
+  const auto refused = [&](const std::string& lines, const std::string& message) {
+    const auto parsed = parse_scenario(kAccounts + lines, "f");
+    INFO(lines);
+    REQUIRE(parsed.has_error());
+    CHECK(parsed.error().code() == ErrorCode::kInvalidArgument);
+    CHECK(parsed.error().context().rfind("f:3:" + message, 0) == 0);
+  };
+  refused("sesion A begin", "1: expected option, model, table, ");
+  refused("session A read acounts 1", "16: expected a table, found 'acounts'");
+  refused("session A beg", "11: expected a statement: begin, ");
+  refused("session A begin snapshot",
+          "17: expected read uncommitted, read committed, repeatable read or serializable, found 'snapshot'");
+  refused("session A update accounts set blance = 1", "31: expected a column other than the key, found 'blance'");
+  refused("session A update accounts set id = 1", "31: expected a column other than the key, found 'id'");
+  refused("session A update accounts set balance = ann", "41: expected a number or null, found 'ann'");
+  refused("session A delete accounts where id", "35: expected =, <>, <, <=, > or >=, found the end of the line");
+  refused("session A delete accounts where owner = null", "41: expected a value: nothing compares with null, found 'null'");
+  refused("session A put accounts (1, 2)", "29: expected ',', found ')'");
+  refused("session A put accounts (1, 2, x, 4)", "32: expected ')', found ','");
+  refused("session A put accounts (100000, 2, x)", "25: expected a key from 0 to 99999, found '100000'");
+  refused("session A put accounts (1, 2, 'x)", "31: expected a quote that ends the text, found ''x)'");
+  refused("session A put accounts (1, 2000000000000, x)", "28: expected a number up to 1000000000000, found '2000000000000'");
+  refused("session A begin commit", "17: expected read uncommitted");
+  refused("session A commit commit", "18: expected ';' or the end of the line, found 'commit'");
+  refused("expect waits", "1: expected a session line above, found none");
+  refused("crash after sync 0", "18: expected a number of syncs from 1 to 1000000, found '0'");
+  refused("option frames 16", "8: expected option lines above the first line that does something");
+  refused("model ntfs", "7: expected the model above the first line");
+  refused("lose", "5: expected 'all' or the name of a file, found the end of the line");
+  refused("invariant sum accounts.owner = 1", "24: expected a column of numbers of accounts, found 'owner'");
+  refused("\x80", "1: expected option");
+  const auto unknown = parse_scenario("session A begin\nexpect error bad", "f");
+  REQUIRE(unknown.has_error());
+  CHECK(unknown.error().context().rfind("f:2:14: expected an error: not found, already exists, ", 0) == 0);
+  CHECK(parse_scenario(std::string(kMostScenarioBytes + 1, '#'), "f").has_error());
+  CHECK(parse_scenario("", "f").has_value());
+  const auto option = parse_scenario("\noption cache 1\n", "f");
+  REQUIRE(option.has_value());
+  const auto ran = run_scenario(option.value(), *recovery::make_ledger_kind(), {});
+  REQUIRE(ran.has_error());
+  CHECK(ran.error().context().rfind("f:2:8: ledger has no option 'cache'", 0) == 0);
+}
+
+TEST_CASE("the reader of scenario files is total, and what it takes runs") {
+  const auto kind = recovery::make_ledger_kind();
+  std::vector<std::string> texts;
+  for (const auto& path : scenario_files()) texts.push_back(file_text(path));
+  property(
+      "damaged scenario files",
+      [&](std::uint64_t seed) {
+        Random random(seed);
+        std::string text = texts[random.below(static_cast<std::uint32_t>(texts.size()))];
+        const auto place = [&] { return random.below(static_cast<std::uint32_t>(text.size())); };
+        for (std::uint32_t left = 1 + random.below(6); left > 0 && !text.empty(); --left) {
+          static constexpr std::string_view kBytes = "'();,.=<>+- \n#019az\0\xff";
+          const std::uint32_t at = place();
+          const std::uint32_t what = random.below(4);
+          if (what == 0) text.erase(at, 1 + random.below(20));
+          if (what == 1) text.insert(at, 1, kBytes[random.below(static_cast<std::uint32_t>(kBytes.size()))]);
+          if (what == 2) text[at] = static_cast<char>(random.below(256));
+          if (what == 3) text.insert(at, text.substr(place(), random.below(40)));
+        }
+        const auto parsed = parse_scenario(text, "f");
+        if (parsed.has_error()) {
+          RC_ASSERT(parsed.error().code() == ErrorCode::kInvalidArgument);
+          RC_ASSERT(parsed.error().context().rfind("f:", 0) == 0);
+        } else {
+          RC_ASSERT(!to_text(run_scenario(parsed.value(), *kind, {}).value()).empty());
+        }
+      },
+      10);
+}
+
+}  // namespace powercut::testing
