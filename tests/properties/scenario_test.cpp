@@ -2,6 +2,7 @@
 #include "faultfs/random.h"
 #include "properties/scenario_runner.h"
 #include "recovery/ledger_engine.h"
+#include "tests/support/one_lock_engine.h"
 #include "tests/support/property.h"
 
 #include <algorithm>
@@ -37,6 +38,21 @@ ScenarioReport run(const std::string& text, std::vector<std::string> defects = {
   INFO((report.has_error() ? report.error().message() : ""));
   REQUIRE(report.has_value());
   return report.value();
+}
+
+// What a scenario of sessions that wait for one another prints, without the lines themselves.
+std::string told_of_waiting(const std::string& lines) {
+  const auto scenario = parse_scenario("table t (id key, value int)\n" + lines, "x");
+  INFO((scenario.has_error() ? scenario.error().context() : ""));
+  REQUIRE(scenario.has_value());
+  const std::string text = to_text(run_scenario(scenario.value(), OneLockEngine(), {}).value());
+  std::string told;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    if (text.compare(at, 4, "    ") == 0) told += text.substr(at + 4, end - at - 3);
+    at = end + 1;
+  }
+  return told;
 }
 
 // Whether the text of some event begins so.
@@ -120,6 +136,57 @@ TEST_CASE("the power may fail in a recovery, and the next one finishes") {
                           "accounts (1, 10, ann) (2, 20, null)\n");
   CHECK(report.failures == 0);
   CHECK(tells(report, "the power fails before sync 1"));
+}
+
+TEST_CASE("a session that waits goes on under the line that lets it, and is named there") {
+  CHECK(told_of_waiting("session A  begin; put t (1, 5)\n"
+                        "session B  begin; read t 1; commit\n"
+                        "expect waits\n"
+                        "session C  read t 1\n"
+                        "session A  put t (1, 6); commit\n"
+                        "session B  read t 1\n") ==
+        "waits for the lock that a transaction has\n(1, 5)\nB goes on\nB: (1, 6)\n(1, 6)\nall as expected\n");
+}
+
+TEST_CASE("sessions that wait for the same go on in the order in which they came") {
+  CHECK(told_of_waiting("session A  begin; put t (1, 1)\n"
+                        "session C  begin; read t 1; put t (1, 3); commit\n"
+                        "session B  begin; read t 1; commit\n"
+                        "session A  rollback\n") ==
+        "waits for the lock that a transaction has\nwaits for the lock that a transaction has\n"
+        "C goes on\nC: (1, 1)\nB goes on\nB: (1, 3)\nall as expected\n");
+}
+
+TEST_CASE("time passes, and ends a wait, only where an answer is needed") {
+  const std::string lines =
+      "session A  begin\n"
+      "session B  set lock limit 50 ms; begin\n"
+      "expect waits\n";
+  CHECK(told_of_waiting(lines + "session A  commit\nsession B  commit\n") ==
+        "waits for the lock that a transaction has\nB goes on\nall as expected\n");
+  CHECK(told_of_waiting(lines + "expect error timeout\nsession A  commit\n") ==
+        "waits for the lock that a transaction has\nB goes on: timeout: no lock in time\nall as expected\n");
+  CHECK(told_of_waiting(lines + "session B  read t 1\nexpect error timeout of B\n") ==
+        "waits for the lock that a transaction has\nB goes on: timeout: no lock in time\nno row\n"
+        "FAILED: expected the error 'timeout', found success\nA's transaction is rolled back\nFAILED: 1 not as expected\n");
+}
+
+TEST_CASE("a session that waits for ever is reported, and cannot be given another line") {
+  const std::string lines = "session A  begin\nsession B  begin; read t 1\n";
+  const std::string waits = "waits for the lock that a transaction has\n";
+  CHECK(told_of_waiting(lines) ==
+        waits + "B still waits for the lock that a transaction has\nA's transaction is rolled back\nall as expected\n");
+  CHECK(told_of_waiting(lines + "session B  commit\nsession A  commit\n") ==
+        waits +
+            "FAILED: session B cannot be given this: it still waits for the lock that a transaction has\n"
+            "B still waits for the lock that a transaction has\nA's transaction is rolled back\nFAILED: 1 not as expected\n");
+  CHECK(told_of_waiting(lines + "expect error deadlock\n").find("found that it still waits for the lock") != std::string::npos);
+}
+
+TEST_CASE("a crash ends every wait, and the sessions after it are new") {
+  CHECK(told_of_waiting("session A  begin\nsession B  begin\ncrash\nrecover\nsession B  begin; commit\nexpect no table t\n") ==
+        "waits for the lock that a transaction has\nthe power fails\nB: no answer to begin\npending: nothing: every change was "
+        "durable\nall as expected\n");
 }
 
 TEST_CASE("conditions, sums and values mean what they say") {
