@@ -189,6 +189,17 @@ TEST_CASE("a crash ends every wait, and the sessions after it are new") {
         "durable\nall as expected\n");
 }
 
+TEST_CASE("what an interrupted commit has made of the tables is known after recovery, there or not") {
+  const std::string lines = "table t (id key)\nsession A begin; drop table t; create table t2 (id key, a int); insert t2 (1, 5)\n";
+  const std::string then = "session A commit\nrecover\n";
+  const std::string there = "expect no table t\nexpect t2 (1, 5)\nsession A update t2 set a = 6; scan t2\nexpect t2 (1, 6)\n";
+  CHECK(run(lines + "crash after sync 1\n" + then + there).failures == 0);
+  const std::string not_there =
+      "expect no table t2\nsession A put t (3)\nexpect t (3)\nsession A scan t2\nexpect error not found\n";
+  CHECK(run(lines + "crash before sync 1\n" + then + not_there).failures == 0);
+  CHECK(run(lines + "session A rollback\n" + not_there).failures == 0);
+}
+
 TEST_CASE("conditions, sums and values mean what they say") {
   const auto report =
       run(std::string(kAccounts) +
