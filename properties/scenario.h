@@ -133,7 +133,8 @@ struct Scenario {
 };
 
 inline constexpr std::size_t kMostScenarioBytes = std::size_t{1} << 20U;
-inline constexpr std::size_t kMostScenarioNames = 100;  // tables, sessions, and columns of a table: so many of each
+inline constexpr std::size_t kMostScenarioNames = 100;         // tables, sessions, and columns of a table: so many of each
+inline constexpr std::uint32_t kMostScenarioRecoveries = 100;  // each disk is laid over the one that crashed
 inline constexpr std::size_t kMostScenarioNameBytes = 64;
 inline constexpr std::int64_t kMostScenarioNumber = 1'000'000'000'000;  // also below zero
 

@@ -41,6 +41,7 @@ class Parser {
   Scenario& scenario_;
   KnownTables tables_;
   std::set<std::string, std::less<>> sessions_;
+  std::uint32_t recoveries_ = 0;
   bool has_model_ = false;
 };
 
@@ -63,8 +64,12 @@ Result<void> Parser::line(std::string_view text) {
     POWERCUT_TRYV(crash(tokens, line));
   } else if (tokens.is("lose") || tokens.is("keep")) {
     POWERCUT_TRYV(survival(tokens, line));
-  } else if (tokens.skip_if("recover")) {
+  } else if (tokens.is("recover")) {
+    if (++recoveries_ > kMostScenarioRecoveries) {
+      return tokens.expected("at most " + std::to_string(kMostScenarioRecoveries) + " recoveries");
+    }
     line.kind = Kind::kRecover;
+    tokens.skip();
   } else if (tokens.skip_if("expect")) {
     POWERCUT_TRYV(expect(tokens, line));
   } else {
@@ -231,8 +236,8 @@ Result<Scenario> parse_scenario(std::string_view text, std::string_view name) {
   Scenario scenario;
   scenario.name = name;
   if (text.size() > kMostScenarioBytes) {
-    return Error(ErrorCode::kInvalidArgument, scenario.name + ":1:1: expected at most " + std::to_string(kMostScenarioBytes) +
-                                                  " bytes, found " + std::to_string(text.size()));
+    return Error(ErrorCode::kInvalidArgument,
+                 scenario.name + ":1:1: expected at most " + std::to_string(kMostScenarioBytes) + " bytes, found more");
   }
   Parser parser(scenario);
   while (!text.empty()) {

@@ -254,6 +254,10 @@ TEST_CASE("a mistake in a file is told with its place, what was expected, and wh
   CHECK(unknown.error().context().rfind("f:2:14: expected an error: not found, already exists, ", 0) == 0);
   CHECK(parse_scenario(std::string(kMostScenarioBytes + 1, '#'), "f").has_error());
   CHECK(parse_scenario("", "f").has_value());
+  std::string crashes;
+  for (std::uint32_t time = 0; time < kMostScenarioRecoveries; ++time) crashes += "crash\nrecover\n";
+  CHECK(parse_scenario(crashes, "f").has_value());
+  CHECK(parse_scenario(crashes + "crash\nrecover\n", "f").has_error());
   const auto option = parse_scenario("\noption cache 1\n", "f");
   REQUIRE(option.has_value());
   const auto ran = run_scenario(option.value(), *recovery::make_ledger_kind(), {});
