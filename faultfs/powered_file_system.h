@@ -17,7 +17,7 @@ class PoweredFileSystem final : public FileSystem {
     kBeforeSync,  // the sync has no effect, and all that came before it has been asked of the disk
     kAfterSync,   // the sync is the last thing that happens
   };
-  // The power will fail at the so-manieth sync from now on, of a file or a directory, counting from 1.
+  // The power will fail at the so-manieth sync from now on, of a file or a directory, counting from 1; 0: at none.
   void fail_at(Moment moment, std::uint64_t sync);
   void fail_now() { failed_ = true; }
 

@@ -71,6 +71,7 @@ class ScenarioRun {
   void expect_no_table(ScenarioLife& life, const ScenarioLine& line);
   void expect_error(ScenarioLife& life, const ScenarioLine& line);
   void expect_waits(ScenarioLife& life, const ScenarioLine& line);
+  std::string syncs_that_came(const ScenarioLife& life) const;
   void power_failed(ScenarioLife& life);
   void end(ScenarioLife& life);
 

@@ -164,6 +164,7 @@ void ScenarioRun::execute(ScenarioLife& life, const ScenarioLine& line) {
       return;
     }
     case Kind::kCrash:
+      armed_.reset();
       return life.files.fail_now();
     case Kind::kCrashAfterSync:
     case Kind::kCrashBeforeSync:
@@ -187,10 +188,14 @@ void ScenarioRun::execute(ScenarioLife& life, const ScenarioLine& line) {
   }
 }
 
+std::string ScenarioRun::syncs_that_came(const ScenarioLife& life) const {
+  return "only " + std::to_string(life.files.syncs()) + " of " + std::to_string(armed_->sync) + " syncs came";
+}
+
 // With the power on: what was to fail at a sync that did not come fails now, and the line comes again in the dark.
 void ScenarioRun::recover(ScenarioLife& life) {
   if (!armed_) return failed("the power has not failed");
-  tell(EventKind::kPower, "only " + std::to_string(life.files.syncs()) + " of " + std::to_string(armed_->sync) + " syncs came");
+  tell(EventKind::kPower, syncs_that_came(life));
   armed_.reset();
   life.files.fail_now();
 }
@@ -293,6 +298,8 @@ void ScenarioRun::power_failed(ScenarioLife& life) {
 void ScenarioRun::end(ScenarioLife& life) {
   source_.reset();
   if (!over_) life.sessions->finish_all();
+  if (life.files.has_failed()) return;
+  if (armed_) tell(EventKind::kPower, "the power has not failed: " + syncs_that_came(life));
   for (const auto& named : life.named) {
     if (life.sessions->is_busy(named->seat)) {
       tell(EventKind::kWaits, named->name + " still waits for " + life.sessions->waits_for(named->seat), named->name);
@@ -303,6 +310,7 @@ void ScenarioRun::end(ScenarioLife& life) {
   }
   over_ = true;
   quiet_ = true;
+  life.files.fail_at(Moment::kAfterSync, 0);
   life.sessions->leave();
   quiet_ = false;
 }

@@ -128,6 +128,8 @@ TEST_CASE("the power fails at the sync that the scenario names, and the statemen
   const auto never = run(begins + "crash after sync 9\nsession A commit\nrecover\nexpect accounts (1, 5, ann) (2, 20, null)\n");
   CHECK(never.failures == 0);
   CHECK(tells(never, "only 1 of 9 syncs came"));
+  CHECK(tells(run(begins + "crash after sync 9\n"), "the power has not failed: only 0 of 9 syncs came"));
+  CHECK_FALSE(tells(run(begins + "crash after sync 9\ncrash\nrecover\n"), "the power fails after"));
 }
 
 TEST_CASE("the power may fail in a recovery, and the next one finishes") {
