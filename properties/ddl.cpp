@@ -1,4 +1,4 @@
-// ddl: tables are made and dropped in transactions that change rows too, and that may be rolled back, while other sessions
+// ddl: tables are made, altered and dropped in transactions that change rows too, and that may be rolled back, while other sessions
 // use the same tables or make them as well. Every row names its key, so a row in the wrong place shows.
 #include "engine/row.h"
 #include "properties/recorded_session.h"
@@ -7,7 +7,9 @@
 namespace powercut::properties {
 namespace {
 
-constexpr std::uint32_t kTables = 4;  // with the markers; the first of the others is always there
+constexpr std::uint32_t kFirst = 2;  // these two come and go, the table before them stays
+constexpr std::uint32_t kSecond = 3;
+constexpr std::uint32_t kTables = 4;  // with the markers
 
 engine::TableSchema table_called(std::string name) {
   return {std::move(name), {{"key", engine::ColumnType::kInteger, true}, {"writer", engine::ColumnType::kInteger, true}}};
@@ -19,7 +21,7 @@ class Ddl final : public Workload {
 
   std::string_view name() const override { return "ddl"; }
   std::string_view summary() const override {
-    return "2 or 3 sessions side by side: tables are made and dropped in transactions that change rows too";
+    return "2 or 3 sessions side by side: tables come, change and go in transactions that change rows too";
   }
   std::uint32_t sessions() const override { return 3; }
   bool made_at_set_up(std::uint32_t table) const override { return table <= 1; }
@@ -56,6 +58,8 @@ class Ddl final : public Workload {
       case OperationKind::kUpdate:
       case OperationKind::kPut:
         return unless_expected(write(session, operation));
+      case OperationKind::kAlterTable:
+        return unless_expected(alter(session, operation));
       default:
         return Workload::perform(session, operation);
     }
@@ -70,20 +74,35 @@ class Ddl final : public Workload {
   void tally_end(Tally& /*tally*/, bool /*set_up*/, std::uint32_t /*count*/) const override {}
 
  private:
+  // What a table is altered to. A row meets its constraints or the statement fails.
+  enum Form : std::uint32_t { kPlain, kUniqueWriter, kCheckedKey, kOtherName, kForms };
+
   static Operation draw_operation(Random& random, std::uint32_t count) {
     using Kind = OperationKind;
     static constexpr Kind kKinds[] = {
-        Kind::kPut,         Kind::kPut,       Kind::kInsert,    Kind::kInsert,      Kind::kUpdate,      Kind::kErase,
-        Kind::kGet,         Kind::kScan,      Kind::kScan,      Kind::kCreateTable, Kind::kCreateTable, Kind::kCreateTable,
-        Kind::kCreateTable, Kind::kDropTable, Kind::kDropTable, Kind::kSavepoint,   Kind::kRollbackTo,  Kind::kCheckpoint};
+        Kind::kPut,         Kind::kPut,        Kind::kInsert,    Kind::kInsert,      Kind::kUpdate,      Kind::kErase,
+        Kind::kGet,         Kind::kScan,       Kind::kScan,      Kind::kCreateTable, Kind::kCreateTable, Kind::kCreateTable,
+        Kind::kCreateTable, Kind::kDropTable,  Kind::kDropTable, Kind::kAlterTable,  Kind::kAlterTable,  Kind::kAlterTable,
+        Kind::kSavepoint,   Kind::kRollbackTo, Kind::kCheckpoint};
     Operation operation;
     operation.kind = kKinds[random.below(static_cast<std::uint32_t>(std::size(kKinds)))];
     operation.table = 1 + random.below(kTables - 1);
     operation.a = random.below(count + 4);
     operation.b = operation.a + 1 + random.below(count + 4);
-    if (operation.kind == Kind::kCreateTable || operation.kind == Kind::kDropTable) operation.table = 2 + random.below(kTables - 2);
+    if (operation.kind == Kind::kCreateTable || operation.kind == Kind::kDropTable) operation.table = kFirst + random.below(kTables - kFirst);
+    if (operation.kind == Kind::kAlterTable) operation.a = random.below(kForms);
     if (operation.kind == Kind::kSavepoint || operation.kind == Kind::kRollbackTo) operation.a = random.below(2);
     return operation;
+  }
+
+  // Only the tables that come and go have other names, each other's.
+  Result<void> alter(RecordedSession& session, const Operation& operation) const {
+    const std::uint32_t form = operation.a % kForms;
+    const std::uint32_t becomes = form != kOtherName || operation.table < kFirst ? operation.table : kFirst + kSecond - operation.table;
+    engine::TableSchema schema = table_called(tables()[becomes].name);
+    if (form == kCheckedKey) schema.columns[0].at_least = 2;
+    if (form == kUniqueWriter) schema.columns[1].unique = true;
+    return session.alter_table(operation.table, becomes, schema);
   }
 
   Result<void> write(RecordedSession& session, const Operation& operation) const {

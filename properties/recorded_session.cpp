@@ -330,4 +330,20 @@ Result<void> RecordedSession::drop_table(std::uint32_t table) {
   return success();
 }
 
+// A table with another name is, to others, one that is gone and one that came with all its rows.
+Result<void> RecordedSession::alter_table(std::uint32_t table, std::uint32_t becomes, const engine::TableSchema& schema) {
+  before_statement();
+  const auto answer = session_.alter_table(name_of(table), schema);
+  if (answer.has_error() && answer.error().code() == ErrorCode::kUnsupported) return success();
+  told([&] { return "alter table " + name_of(table) + " to " + schema.name; }, answer);
+  POWERCUT_TRYV(answer);
+  if (table == becomes) return success();
+  const State before = record_.model.seen_by(number_);
+  record_.model.create_table(becomes, number_);
+  for (const ModelRow& row : before.tables[table].rows) record_.model.put(becomes, row.key, row.row, number_);
+  record_.model.drop_table(table, number_);
+  note_differences(before);
+  return success();
+}
+
 }  // namespace powercut::properties

@@ -76,6 +76,9 @@ class RecordedSession {
   Result<void> release(std::uint32_t number);
   Result<void> create_table(std::uint32_t table, const engine::TableSchema& schema);
   Result<void> drop_table(std::uint32_t table);
+  // To a schema of the same columns, which may have other constraints, and the name of the table `becomes`. An engine that
+  // alters no tables keeps it as it is.
+  Result<void> alter_table(std::uint32_t table, std::uint32_t becomes, const engine::TableSchema& schema);
 
   Result<void> checkpoint();
 
