@@ -16,8 +16,12 @@ constexpr std::size_t kMostNamed = 4;  // of those who hold something, in a mess
 
 std::string name_of(const LockOwner& owner) { return "txn " + std::to_string(raw(owner.id)); }
 
+// A key with a zero after it is the first beyond the key.
 std::string range_text(const KeyRange& range) {
-  return "[" + engine::bytes_text(range.from) + ".." + engine::bytes_text(range.to) + ")";
+  const bool closed = !range.to.empty() && range.to.back() == '\0';
+  const std::string_view last = closed ? range.to.substr(0, range.to.size() - 1) : range.to;
+  if (closed && last == range.from) return "[" + engine::bytes_text(last) + "]";
+  return "[" + engine::bytes_text(range.from) + ".." + engine::bytes_text(last) + (closed ? "]" : ")");
 }
 
 }  // namespace
