@@ -135,6 +135,9 @@ void Model::apply(State& state, const Change& change, bool forward) {
 void Model::apply_in_order(State& state, Orders& orders, std::vector<Change>& changes) {
   std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.order < b.order; });
   for (Change& change : changes) {
+    // A table that came or went since took the row with it. No row has an empty key.
+    const auto of_table = orders.find({change.table, std::string()});
+    if (of_table != orders.end() && change.order < of_table->second) continue;
     std::uint64_t& newest = orders[{change.table, change.kind == Change::Kind::kTable ? std::string() : change.key}];
     if (change.order < newest) continue;
     newest = change.order;

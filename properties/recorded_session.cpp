@@ -37,7 +37,10 @@ void RecordedSession::before_statement() {
 template <class Text, class T>
 void RecordedSession::told(const Text& statement, const Result<T>& answer, std::string_view good) {
   if (record_.statement) record_.statement(number_, statement(), answer.has_value() ? good : answer.error().message());
-  if (answer.has_value() || is_an_answer(answer.error().code())) return;
+  if (answer.has_value()) return;
+  // All of it was undone before the others went on.
+  if (answer.error().code() == ErrorCode::kDeadlock && in_history() != 0) end(History::Outcome::kAborted);
+  if (is_an_answer(answer.error().code())) return;
   fail(Oracle::kAlive, statement() + " failed with the power on: " + answer.error().message());
 }
 
@@ -80,6 +83,7 @@ Result<void> RecordedSession::begin(engine::Isolation level) {
   told([&] { return "begin " + std::string(to_string(level)); }, answer);
   POWERCUT_TRYV(answer);
   level_ = level;
+  open_ = true;
   savepoints_.clear();
   std::string name;
   marker_key(record_.model.transaction(number_), name);
@@ -94,6 +98,7 @@ Result<void> RecordedSession::commit() {
   const auto answer = session_.commit();
   told([] { return std::string("commit"); }, answer);
   POWERCUT_TRYV(answer);
+  open_ = false;
   record_.model.acknowledged(number_);
   end(History::Outcome::kCommitted);
   record_.promise("after commit returned");
@@ -106,8 +111,9 @@ Result<void> RecordedSession::rollback() {
   const auto answer = session_.rollback();
   told([] { return std::string("rollback"); }, answer);
   POWERCUT_TRYV(answer);
+  open_ = false;
   record_.model.rolled_back(number_);
-  end(History::Outcome::kAborted);
+  if (in_history() != 0) end(History::Outcome::kAborted);
   record_.promise("after rollback returned");
   return success();
 }

@@ -31,7 +31,7 @@ struct SharedRecord {
   History& history;
   faultfs::Scheduler& scheduler;
   engine::Database* database = nullptr;
-  // By session: the number that its open transaction has in the history; 0 without one.
+  // By session: the number that its open transaction has in the history; 0 without one, or when it gave way in a deadlock.
   std::vector<std::uint64_t> in_history = {};
   std::int64_t next_tag = 1;
   std::uint32_t set_up_count = 0;  // of the set-up that ran
@@ -60,6 +60,8 @@ class RecordedSession {
   Result<void> begin(engine::Isolation level);
   Result<void> commit();
   Result<void> rollback();
+  // A transaction began and has not ended; also one that gave way in a deadlock, until its rollback.
+  bool is_open() const { return open_; }
   // The marker row of the transaction, by which a crash is judged.
   Result<void> write_marker();
 
@@ -109,6 +111,7 @@ class RecordedSession {
   engine::Session& session_;
   std::size_t number_;
   engine::Isolation level_ = engine::Isolation::kSerializable;
+  bool open_ = false;
   std::vector<Savepoint> savepoints_;
 };
 

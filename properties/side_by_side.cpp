@@ -1,5 +1,6 @@
 #include "properties/side_by_side.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -15,16 +16,27 @@ Result<void> set_up(SharedRecord& record, RecordedSession& session, const Step& 
   return record.workload.fill(session, step.count);
 }
 
+// Who changes nothing needs no marker: nothing of it can be there or not. What it was told counts all the same.
+bool only_reads(const Step& step) {
+  const auto reads = [](const Operation& operation) {
+    return operation.kind == OperationKind::kGet || operation.kind == OperationKind::kGetForShare ||
+           operation.kind == OperationKind::kGetForUpdate || operation.kind == OperationKind::kScan ||
+           operation.kind == OperationKind::kAudit;
+  };
+  return !step.operations.empty() && std::all_of(step.operations.begin(), step.operations.end(), reads);
+}
+
 Result<void> transaction(SharedRecord& record, RecordedSession& session, const Step& step) {
   POWERCUT_TRYV(session.begin(step.isolation));
+  const bool has_marker = !only_reads(step);
   const bool marker_first = step.operations.size() % 2 == 1;
   if (step.kind == StepKind::kSetUp) {
     POWERCUT_TRYV(set_up(record, session, step));
-  } else if (marker_first) {
+  } else if (has_marker && marker_first) {
     POWERCUT_TRYV(session.write_marker());
   }
   for (const Operation& operation : step.operations) POWERCUT_TRYV(record.workload.perform(session, operation));
-  if (!marker_first) POWERCUT_TRYV(session.write_marker());
+  if (has_marker && !marker_first) POWERCUT_TRYV(session.write_marker());
   return step.commit ? session.commit() : session.rollback();
 }
 
@@ -69,7 +81,7 @@ void SideBySide::session(std::size_t number, std::span<const Step> steps, std::s
     } else {
       const auto done = transaction(record_, recorded, steps[at]);
       // What has become of it is in the record; a transaction that nobody finished is rolled back.
-      if (done.has_error() && !over() && record_.in_history[number] != 0) static_cast<void>(recorded.rollback().has_error());
+      if (done.has_error() && !over() && recorded.is_open()) static_cast<void>(recorded.rollback().has_error());
     }
     if (!over()) record_.promise("after a step");
   }

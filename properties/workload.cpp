@@ -77,8 +77,9 @@ SideBySideCase draw_side_by_side(Random& random, std::uint32_t most) {
 // Gives the step a session and a level. Long transactions are several in one: 10 to 20 operations.
 void place(Random& random, const SideBySideCase& drawn, const Workload& workload, std::uint32_t count, Step& step) {
   step.session = random.below(drawn.sessions);
+  if (step.kind != StepKind::kTransaction) return;
   step.isolation = static_cast<engine::Isolation>(random.below(4));
-  if (step.kind != StepKind::kTransaction || step.session != drawn.long_one) return;
+  if (step.session != drawn.long_one) return;
   const std::uint32_t wanted = 10 + random.below(11);
   while (step.operations.size() < wanted) {
     const Step more = workload.draw_step(random, count);
@@ -142,7 +143,7 @@ rc::Gen<Steps> steps_of(const Workload& workload, StepCount count) {
     while (steps.size() <= wanted) {
       Step step = workload.draw_step(random, set_up.count);
       if (side_by_side && step.kind != StepKind::kReopen) place(random, drawn, workload, set_up.count, step);
-      if (count.isolation) step.isolation = *count.isolation;
+      if (count.isolation && step.kind == StepKind::kTransaction) step.isolation = *count.isolation;
       steps.push_back(std::move(step));
     }
     return shrinkable(std::move(steps));

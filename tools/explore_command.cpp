@@ -54,7 +54,8 @@ std::string text_of(const ScheduleCoverage& schedules) {
   if (schedules.schedules == 0) return "interleavings not finished";
   if (schedules.exhaustive) return count + ", all there are";
   if (schedules.preemptions < 0) return count;
-  return count + ", all with up to " + counted(static_cast<std::uint64_t>(schedules.preemptions), "preemption");
+  if (schedules.preemptions == 0) return count + ", among them all without a preemption";
+  return count + ", among them all with up to " + counted(static_cast<std::uint64_t>(schedules.preemptions), "preemption");
 }
 
 Json json_of(const ScheduleCoverage& schedules) {

@@ -32,6 +32,9 @@ Case some_case(const engine::EngineKind& kind, std::uint64_t seed) {
   failing.steps = steps_of_seed(*failing.setting.workload, seed, {1, 8}).value();
   failing.failure.crash_point = random.below(4) == 0 ? kNoCrash : random.below(100);
   for (std::uint32_t left = random.below(9); left > 0; --left) failing.failure.picks.push_back(random.below(5));
+  if (failing.setting.workload->sessions() > 1) {
+    for (std::uint32_t left = 1 + random.below(9); left > 0; --left) failing.failure.schedule.push_back(random.below(5));
+  }
   failing.failure.violation = {Oracle::kAtomic, "it is \"there\"", {"a", "b"}};
   failing.trace_hash = random.next();
   return failing;
@@ -49,6 +52,7 @@ TEST_CASE("a case reads as it was written") {
     RC_ASSERT(read.value().steps == written.steps);
     RC_ASSERT(read.value().setting.model == written.setting.model);
     RC_ASSERT(read.value().failure.picks == written.failure.picks);
+    RC_ASSERT(read.value().failure.schedule == written.failure.schedule);
     RC_ASSERT(read.value().failure.crash_point == written.failure.crash_point);
   });
 }
@@ -102,6 +106,20 @@ TEST_CASE("a case that names what does not exist here says what does") {
   CHECK(with("defects", {"none"}).find("ledger has no defect 'none'; there are: ack-before-sync") != std::string::npos);
   CHECK(with("options", {{"frames", "1"}}).find("'1' is not a number from 8") != std::string::npos);
   CHECK(with("steps", nlohmann::ordered_json::array()).find("at least the set-up") != std::string::npos);
+  CHECK(with("schedule", {"first"}).find("schedule must hold whole numbers") != std::string::npos);
+  const auto with_step = [&](const char* name, const nlohmann::ordered_json& value) {
+    auto steps = nlohmann::ordered_json::parse(to_json(some_case(*all[0], 3)))["steps"];
+    nlohmann::ordered_json step = {{"kind", "transaction"}, {"isolation", "serializable"}, {"commit", true}};
+    step["operations"] = nlohmann::ordered_json::array();
+    step[name] = value;
+    steps.push_back(step);
+    return with("steps", steps);
+  };
+  CHECK(with_step("session", 4).find("step.session must be a whole number from 0 to 3") != std::string::npos);
+  CHECK(with_step("session", "first").find("step.session must be a whole number") != std::string::npos);
+  CHECK(with_step("isolation", "chaos").find("no isolation level is called 'chaos'; there are: 'read-uncommitted'") !=
+        std::string::npos);
+  CHECK(with_step("isolation", 3).find("step.isolation must be a string") != std::string::npos);
   CHECK(with("picks", {-1}).find("picks must hold whole numbers") != std::string::npos);
 }
 
