@@ -41,15 +41,26 @@ Steps joined(const Steps& steps) {
 
 }  // namespace
 
-void set_for_exploration(CampaignPlan& plan) {
-  if (!plan.faults.empty()) return;
-  for (const engine::Tunable& tunable : plan.kind->tunables()) {
-    const bool fixed = std::any_of(plan.options.begin(), plan.options.end(),
-                                   [&](const engine::Option& option) { return option.name == tunable.name; });
+namespace {
+
+void set_for_exploration(const engine::EngineKind& kind, std::vector<engine::Option>& options) {
+  for (const engine::Tunable& tunable : kind.tunables()) {
+    const bool fixed =
+        std::any_of(options.begin(), options.end(), [&](const engine::Option& option) { return option.name == tunable.name; });
     if (!fixed && !tunable.when_explored.empty()) {
-      plan.options.push_back({std::string(tunable.name), std::string(tunable.when_explored)});
+      options.push_back({std::string(tunable.name), std::string(tunable.when_explored)});
     }
   }
+}
+
+}  // namespace
+
+void set_for_exploration(CampaignPlan& plan) {
+  if (plan.faults.empty()) set_for_exploration(*plan.kind, plan.options);
+}
+
+void set_for_exploration(Setting& setting) {
+  if (!setting.fault) set_for_exploration(*setting.kind, setting.options);
 }
 
 Result<Campaign> Campaign::make(CampaignPlan plan) {

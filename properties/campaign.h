@@ -36,6 +36,7 @@ struct CampaignPlan {
 // Sets the engine's options to what it proposes where every crash state is visited, as far as the user has not: options that
 // make recovery read much, without which it keeps the same promises when the power fails. Not where the disk has faults.
 void set_for_exploration(CampaignPlan& plan);
+void set_for_exploration(Setting& setting);
 
 class Campaign {
  public:

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ struct Setting {
   const Workload* workload = nullptr;
   std::uint32_t nested = 1;  // crashes that may follow the first; with a fault none does
   std::optional<faultfs::Fault> fault = std::nullopt;
+  std::shared_ptr<const Workload> own_workload = nullptr;  // if it is the setting's own: that of a scenario
+  std::string scenario = {};                               // the text of its file
 };
 
 // A failure of given steps.

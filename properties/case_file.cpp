@@ -2,6 +2,7 @@
 
 #include "faultfs/hash.h"
 #include "faultfs/posix_file_system.h"
+#include "properties/scenario_workload.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -156,6 +157,9 @@ Result<Operation> operation_from_json(const Json& json, const Workload& workload
   POWERCUT_TRY(const std::uint64_t a, reader.number("a", kMost));
   POWERCUT_TRY(const std::uint64_t b, reader.number("b", kMost));
   POWERCUT_TRY(const std::uint64_t amount, reader.number("amount", kMost));
+  if (operation.kind == OperationKind::kStatement && a >= workload.statements()) {
+    return wrong(fmt::format("operation.a must be the number of a statement, below {}", workload.statements()));
+  }
   operation.table = static_cast<std::uint32_t>(table);
   operation.a = static_cast<std::uint32_t>(a);
   operation.b = static_cast<std::uint32_t>(b);
@@ -236,6 +240,7 @@ std::string to_json(const Case& failing) {
   json["defects"] = failing.setting.defects;
   json["model"] = model_to_json(failing.setting.model);
   json["workload"] = failing.setting.workload->name();
+  if (failing.setting.own_workload != nullptr) json["scenario"] = failing.setting.scenario;
   json["seed"] = failing.seed;
   json["nested"] = failing.setting.nested;
   json["fault"] = nullptr;
@@ -290,7 +295,15 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   POWERCUT_TRY(const Json* const model, reader.member("model"));
   POWERCUT_TRY(failing.setting.model, model_from_json(*model));
   POWERCUT_TRY(const std::string workload, reader.text("workload"));
-  POWERCUT_TRY(failing.setting.workload, find_workload(workload));
+  if (reader.has("scenario")) {
+    POWERCUT_TRY(failing.setting.scenario, reader.text("scenario"));
+    POWERCUT_TRY(const Scenario scenario, parse_scenario(failing.setting.scenario, "case.scenario"));
+    POWERCUT_TRY(ScenarioCase of_scenario, scenario_case(scenario));
+    failing.setting.own_workload = std::move(of_scenario.workload);
+    failing.setting.workload = failing.setting.own_workload.get();
+  } else {
+    POWERCUT_TRY(failing.setting.workload, find_workload(workload));
+  }
   POWERCUT_TRY(failing.seed, reader.number("seed", std::numeric_limits<std::uint64_t>::max()));
   POWERCUT_TRY(const std::uint64_t nested, reader.number("nested", 1000));
   failing.setting.nested = static_cast<std::uint32_t>(nested);

@@ -38,8 +38,8 @@ struct Assignment {
 };
 
 enum class StatementKind : unsigned char {
-  kBegin,  // level, if there is one
-  kCommit,
+  kBegin,   // level, if there is one
+  kCommit,  // unless_failed
   kRollback,
   kSavepoint,     // name
   kRollbackTo,    // name
@@ -64,6 +64,7 @@ struct Statement {
   std::optional<engine::Isolation> level;
   engine::RowLock lock = engine::RowLock::kNone;
   std::uint64_t milliseconds = 0;
+  bool unless_failed = false;  // a rollback if a statement of the transaction had an error
   std::string name;
   std::string table;
   std::string column;

@@ -81,6 +81,7 @@ Result<void> Grammar::begin(Statement& statement) {
 Result<void> Grammar::ending(Statement& statement) {
   if (tokens_.skip_if("commit")) {
     statement.kind = Kind::kCommit;
+    statement.unless_failed = tokens_.skip_all_if("if ok");
     return success();
   }
   if (tokens_.skip_if("rollback")) {

@@ -64,7 +64,10 @@ void TableBook::recovered(const std::vector<std::string>& names) {
 Answer StatementRunner::run(engine::Session& session, const Statement& statement) {
   Answer answer;
   const auto done = execute(session, statement, answer);
-  if (done.has_error()) answer = {{}, done.error()};
+  if (done.has_error()) {
+    answer = {{}, done.error()};
+    failed_ = true;
+  }
   return answer;
 }
 
@@ -73,10 +76,11 @@ Result<void> StatementRunner::execute(engine::Session& session, const Statement&
     case Kind::kBegin:
       POWERCUT_TRYV(statement.level ? session.begin(*statement.level) : session.begin());
       in_transaction_ = true;
+      failed_ = false;
       return success();
     case Kind::kCommit:
     case Kind::kRollback:
-      return end(session, statement.kind);
+      return end(session, statement, answer);
     case Kind::kSavepoint:
     case Kind::kRollbackTo:
     case Kind::kRelease:
@@ -103,8 +107,10 @@ Result<void> StatementRunner::execute(engine::Session& session, const Statement&
   return success();
 }
 
-Result<void> StatementRunner::end(engine::Session& session, StatementKind kind) {
-  if (kind == Kind::kCommit) {
+Result<void> StatementRunner::end(engine::Session& session, const Statement& statement, Answer& answer) {
+  const bool gives_up = statement.unless_failed && failed_;
+  if (gives_up) answer.lines.emplace_back("rolled back: a statement had failed");
+  if (statement.kind == Kind::kCommit && !gives_up) {
     if (!own_.empty()) book_.in_doubt = own_;
     POWERCUT_TRYV(session.commit());
     if (!own_.empty()) book_.in_doubt.clear();

@@ -51,7 +51,7 @@ class StatementRunner {
   };
 
   Result<void> execute(engine::Session& session, const Statement& statement, Answer& answer);
-  Result<void> end(engine::Session& session, StatementKind kind);
+  Result<void> end(engine::Session& session, const Statement& statement, Answer& answer);
   Result<void> savepoint(engine::Session& session, const Statement& statement);
   Result<void> read(engine::Session& session, const Statement& statement, Answer& answer);
   Result<void> write(engine::Session& session, const Statement& statement);
@@ -62,7 +62,8 @@ class StatementRunner {
 
   TableBook& book_;
   bool in_transaction_ = false;
-  TableChanges own_;  // of the open transaction
+  bool failed_ = false;  // a statement of the open transaction
+  TableChanges own_;     // of the open transaction
   std::vector<Savepoint> savepoints_;
 };
 

@@ -17,18 +17,14 @@ Result<void> set_up(SharedRecord& record, RecordedSession& session, const Step& 
 }
 
 // Who changes nothing needs no marker: nothing of it can be there or not. What it was told counts all the same.
-bool only_reads(const Step& step) {
-  const auto reads = [](const Operation& operation) {
-    return operation.kind == OperationKind::kGet || operation.kind == OperationKind::kGetForShare ||
-           operation.kind == OperationKind::kGetForUpdate || operation.kind == OperationKind::kScan ||
-           operation.kind == OperationKind::kAudit;
-  };
+bool only_reads(const Workload& workload, const Step& step) {
+  const auto reads = [&](const Operation& operation) { return workload.only_reads(operation); };
   return !step.operations.empty() && std::all_of(step.operations.begin(), step.operations.end(), reads);
 }
 
 Result<void> transaction(SharedRecord& record, RecordedSession& session, const Step& step) {
   POWERCUT_TRYV(session.begin(step.isolation));
-  const bool has_marker = !only_reads(step);
+  const bool has_marker = !only_reads(record.workload, step);
   const bool marker_first = step.operations.size() % 2 == 1;
   if (step.kind == StepKind::kSetUp) {
     POWERCUT_TRYV(set_up(record, session, step));

@@ -6,7 +6,7 @@
 namespace powercut::properties {
 namespace {
 
-constexpr std::array<std::pair<OperationKind, std::string_view>, 20> kOperations{{
+constexpr std::array<std::pair<OperationKind, std::string_view>, 21> kOperations{{
     {OperationKind::kTransfer, "transfer"},
     {OperationKind::kInsert, "insert"},
     {OperationKind::kUpdate, "update"},
@@ -27,6 +27,7 @@ constexpr std::array<std::pair<OperationKind, std::string_view>, 20> kOperations
     {OperationKind::kAlterTable, "alter table"},
     {OperationKind::kOrder, "order"},
     {OperationKind::kPay, "pay"},
+    {OperationKind::kStatement, "statement"},
 }};
 
 constexpr std::array<std::pair<engine::Isolation, std::string_view>, 4> kLevels{{

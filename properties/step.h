@@ -34,6 +34,7 @@ enum class OperationKind : unsigned char {
   kAlterTable,    // the table, to form number a
   kOrder,         // orders: row a buys amount of item b
   kPay,           // orders: row a pays the order b, if nobody has
+  kStatement,     // of a scenario file: number a of its statements
 };
 
 // The numbers mean what the kind says. `table` counts the workload's tables (0 holds the markers). `amount` determines

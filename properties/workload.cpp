@@ -17,6 +17,7 @@ namespace {
 // Simpler operations in place of this one: smaller numbers.
 std::vector<Operation> simpler(const Operation& operation) {
   std::vector<Operation> all;
+  if (operation.kind == OperationKind::kStatement) return all;
   const auto with = [&](auto change) {
     Operation changed = operation;
     change(changed);
@@ -35,7 +36,9 @@ std::vector<Step> simpler(const Step& step) {
     change(changed);
     if (changed != step) all.push_back(std::move(changed));
   };
-  with([](Step& s) { s.session /= 2; });
+  if (step.operations.empty() || step.operations.front().kind != OperationKind::kStatement) {
+    with([](Step& s) { s.session /= 2; });
+  }
   with([](Step& s) { s.count /= 2; });
   if (step.count > 0) with([](Step& s) { --s.count; });
   for (std::size_t at = 0; at < step.operations.size(); ++at) {
@@ -183,6 +186,12 @@ std::optional<std::uint32_t> Workload::number_of(std::string_view key) {
   return number;
 }
 
+bool Workload::only_reads(const Operation& operation) const {
+  return operation.kind == OperationKind::kGet || operation.kind == OperationKind::kGetForShare ||
+         operation.kind == OperationKind::kGetForUpdate || operation.kind == OperationKind::kScan ||
+         operation.kind == OperationKind::kAudit;
+}
+
 // What any table and row may be asked. Not to find a row, or to find one, is an answer that the transaction goes on after.
 Result<void> Workload::perform(RecordedSession& session, const Operation& operation) const {
   std::string a;
@@ -263,6 +272,8 @@ std::string describe(const Workload& workload, const Operation& operation) {
       return "alter " + table + " to form " + std::to_string(operation.a);
     case OperationKind::kOrder:
       return "order " + a + ": " + std::to_string(operation.amount) + " of item " + b;
+    case OperationKind::kStatement:
+      return workload.statement_text(operation.a);
     case OperationKind::kPay:
       return a + " pays order " + b;
   }

@@ -57,6 +57,8 @@ class Workload {
   // One operation of a transaction side by side with others. An error ends the transaction, which is rolled back: where a
   // statement may fail and the transaction go on, the workload says so by success. See recorded_session.h.
   virtual Result<void> perform(RecordedSession& session, const Operation& operation) const;
+  // Whether it can change nothing.
+  virtual bool only_reads(const Operation& operation) const;
   // The rows that the first transaction inserts, where sessions work side by side: `count` of table 1, unless overridden.
   virtual Result<void> fill(RecordedSession& session, std::uint32_t count) const;
 
@@ -73,6 +75,10 @@ class Workload {
   // The key of row a, and the row that `amount` determines. Reuses the string.
   static void key(std::uint32_t a, std::string& out);
   virtual void row(std::uint32_t table, std::uint32_t a, std::int64_t amount, std::string& out) const = 0;
+
+  // Of a scenario: how many statements there are, and each as it is written.
+  virtual std::uint32_t statements() const { return 0; }
+  virtual std::string statement_text(std::uint32_t /*number*/) const { return {}; }
 
   // One step after the first. `count` is that of the set-up step.
   virtual Step draw_step(Random& random, std::uint32_t count) const = 0;

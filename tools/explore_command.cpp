@@ -1,6 +1,7 @@
 // powercut explore: every crash state of a case, crash point by crash point, and a statement of what was covered.
 #include "campaign_options.h"
 #include "command.h"
+#include "exploration_options.h"
 #include "explore_defaults.h"
 #include "finding.h"
 #include "properties/campaign.h"
@@ -90,7 +91,10 @@ Json json_of(const Coverage& coverage) {
 
 class ExploreCommand {
  public:
-  ExploreCommand(const Invocation& invocation, const po::variables_map& values) : invocation_(invocation), values_(values) {}
+  // `given` is what to explore, and `again` the command that does so; without it the options say.
+  ExploreCommand(const Invocation& invocation, const po::variables_map& values, std::optional<Case> given = std::nullopt,
+                 std::string again = {})
+      : invocation_(invocation), values_(values), given_(std::move(given)), again_(std::move(again)) {}
 
   int run() {
     const auto json = wants_json(values_);
@@ -152,6 +156,10 @@ class ExploreCommand {
       if (!(seconds > 0)) return Error(ErrorCode::kInvalidArgument, fmt::format("--time {}: must be more than 0 seconds", seconds));
       plan_.most_time = std::chrono::duration<double>(seconds);
     }
+    if (given_) {
+      cases_ = {*given_};
+      return success();
+    }
     if (values_.count("case") > 0) {
       POWERCUT_TRY(given_, properties::read_case_file(values_["case"].as<std::string>(), invocation_.engines));
       given_->failure = {};
@@ -208,6 +216,7 @@ class ExploreCommand {
   }
 
   std::string explore_command_of(const Case& explored) const {
+    if (!again_.empty()) return again_;
     std::string command = shell_word(invocation_.program) + " explore";
     if (given_) return command + " " + shell_word(values_["case"].as<std::string>());
     const bool alone = explored.setting.workload->sessions() == 1;
@@ -363,6 +372,7 @@ class ExploreCommand {
   bool json_ = false;
   ExplorationPlan plan_;
   std::optional<Case> given_;
+  std::string again_;
   std::optional<engine::Isolation> isolation_;
   std::vector<Case> cases_;
   std::uint32_t round_ = 0;
@@ -372,19 +382,12 @@ class ExploreCommand {
 
 }  // namespace
 
-int explore_command(const Invocation& invocation) {
+po::options_description exploration_options(std::uint64_t schedules) {
   po::options_description options("how much, and where to");
-  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(kExploreSeeds),
-                        "how many seeds, each a case of its own");
-  options.add_options()("seed", po::value<std::uint64_t>()->default_value(1), "the first seed");
-  options.add_options()(
-      "steps", po::value<std::uint32_t>()->default_value(kExploreSteps),
-      fmt::format("steps of a case after its set-up; where there are several sessions, {} unless given", kExploreStepsSideBySide)
-          .c_str());
   options.add_options()("preemptions", po::value<std::uint32_t>()->value_name("N")->default_value(kExplorePreemptions),
                         "where there are several sessions: how often one may be interrupted that could go on; every "
                         "interleaving with so many is visited");
-  options.add_options()("schedules", po::value<std::uint64_t>()->value_name("N")->default_value(kExploreSchedules),
+  options.add_options()("schedules", po::value<std::uint64_t>()->value_name("N")->default_value(schedules),
                         "no more interleavings of a case than this");
   options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
                         "processes that share the crash points; what is found does not depend on it");
@@ -395,6 +398,23 @@ int explore_command(const Invocation& invocation) {
   options.add_options()("further", po::value<std::uint64_t>()->value_name("N"),
                         "of these, what all further crashes may take (default: 1000; all, where --point is given)");
   options.add_options()("output", po::value<std::string>()->default_value("."), "directory for the case file of a failure");
+  return options;
+}
+
+int explore_given(const Invocation& invocation, const po::variables_map& values, Case given, std::string again) {
+  return ExploreCommand(invocation, values, std::move(given), std::move(again)).run();
+}
+
+int explore_command(const Invocation& invocation) {
+  po::options_description options("what");
+  options.add_options()("seeds", po::value<std::uint64_t>()->default_value(kExploreSeeds),
+                        "how many seeds, each a case of its own");
+  options.add_options()("seed", po::value<std::uint64_t>()->default_value(1), "the first seed");
+  options.add_options()(
+      "steps", po::value<std::uint32_t>()->default_value(kExploreSteps),
+      fmt::format("steps of a case after its set-up; where there are several sessions, {} unless given", kExploreStepsSideBySide)
+          .c_str());
+  options.add(exploration_options(kExploreSchedules));
   options.add(setting_options());
   po::options_description hidden;
   hidden.add_options()("case", po::value<std::string>());

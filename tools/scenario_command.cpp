@@ -1,8 +1,12 @@
 // powercut scenario: the sessions, crashes and expectations of a file, and what came of each line.
 #include "command.h"
+#include "exploration_options.h"
+#include "finding.h"
 
+#include "properties/campaign.h"
 #include "properties/case_file.h"
 #include "properties/scenario_runner.h"
+#include "properties/scenario_workload.h"
 #include "properties/workers.h"
 
 #include <fmt/format.h>
@@ -20,6 +24,9 @@ namespace po = boost::program_options;
 using Json = nlohmann::ordered_json;
 using properties::ScenarioEvent;
 using properties::ScenarioReport;
+
+// A file that somebody wrote is small: its interleavings are all visited, unless there are that many.
+constexpr std::uint64_t kMostSchedules = 1'000'000;
 
 // Of what is too long as much as shows that it is.
 Result<std::string> read_file(const std::string& path) {
@@ -74,6 +81,37 @@ std::string scenario_to_text(const Invocation& invocation, const po::variables_m
   return std::to_string(tool_failed ? kToolFailed : kWrongUsage) + (tool_failed ? ran.error().message() : ran.error().context());
 }
 
+Result<properties::Case> case_of(const Invocation& invocation, const po::variables_map& values) {
+  const auto file = values["file"].as<std::string>();
+  properties::Case made;
+  properties::Setting& setting = made.setting;
+  POWERCUT_TRY(setting.kind, properties::find_engine(invocation.engines, values["engine"].as<std::string>()));
+  POWERCUT_TRY(setting.scenario, read_file(file));
+  POWERCUT_TRY(const properties::Scenario scenario, properties::parse_scenario(setting.scenario, file));
+  POWERCUT_TRY(properties::ScenarioCase of_scenario, properties::scenario_case(scenario));
+  setting.own_workload = std::move(of_scenario.workload);
+  setting.workload = setting.own_workload.get();
+  made.steps = std::move(of_scenario.steps);
+  for (const auto& each : scenario.options) setting.options.push_back(each.option);
+  if (values.count("defect") > 0) setting.defects = values["defect"].as<std::vector<std::string>>();
+  setting.model = scenario.model;
+  setting.nested = values["nested"].as<std::uint32_t>();
+  properties::set_for_exploration(setting);
+  POWERCUT_TRYV(setting.kind->make(setting.options, setting.defects));
+  return made;
+}
+
+int explore(const Invocation& invocation, const po::variables_map& values) {
+  auto made = case_of(invocation, values);
+  if (made.has_error() && made.error().code() == ErrorCode::kIo) return fail(kWrongUsage, made.error().context());
+  if (made.has_error()) return fail(made.error());
+  std::string again = shell_word(invocation.program) + " scenario " + shell_word(values["file"].as<std::string>()) + " --explore";
+  for (const std::string& defect : made.value().setting.defects) again += " --defect " + shell_word(defect);
+  again +=
+      fmt::format(" --preemptions {} --nested {}", values["preemptions"].as<std::uint32_t>(), values["nested"].as<std::uint32_t>());
+  return explore_given(invocation, values, std::move(made).value(), std::move(again));
+}
+
 }  // namespace
 
 int scenario_command(const Invocation& invocation) {
@@ -81,6 +119,10 @@ int scenario_command(const Invocation& invocation) {
   options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
   options.add_options()("defect", po::value<std::vector<std::string>>()->value_name("NAME"),
                         "switch on a planted bug, may be repeated");
+  options.add_options()("explore", "not in the order of the file: every interleaving of the sessions, and every crash state");
+  options.add_options()("nested", po::value<std::uint32_t>()->value_name("N")->default_value(1),
+                        "with --explore: how many crashes may follow the first");
+  options.add(exploration_options(kMostSchedules));
   po::options_description hidden;
   hidden.add_options()("file", po::value<std::string>());
   po::positional_options_description positional;
@@ -92,6 +134,8 @@ int scenario_command(const Invocation& invocation) {
     return fail(kWrongUsage, "which scenario? Give a file (docs/SCENARIOS.md has the language)");
   const auto json = wants_json(parsed.values);
   if (json.has_error()) return fail(json.error());
+
+  if (parsed.values.count("explore") > 0) return explore(invocation, parsed.values);
 
   // In a process of its own, since the engine may crash.
   const auto told =

@@ -1,6 +1,8 @@
 #include "engine/ledger/database.h"
 #include "engine/row.h"
 
+#include <algorithm>
+
 namespace powercut::ledger {
 namespace {
 
@@ -252,10 +254,9 @@ Result<void> LedgerSession::edit_rows(const Table& of, std::string_view from, st
     changed.clear();
     const engine::RowEdit what = editor(key, row, changed);
     if (what == engine::RowEdit::kKeep) {
-      core_.locks.unlock_row(*locks(), of.root, key, before);
-      // It was read: at repeatable read it stays what it is.
-      if (level() == engine::Isolation::kRepeatableRead)
-        POWERCUT_TRYV(core_.locks.lock_row(*locks(), of.root, key, RowMode::kShared));
+      // It was read: at repeatable read it stays what it is. In one step, or who waits for the row would come in between.
+      const RowMode kept = level() == engine::Isolation::kRepeatableRead ? RowMode::kShared : RowMode::kNone;
+      core_.locks.unlock_row(*locks(), of.root, key, std::max(before, kept));
       continue;
     }
     POWERCUT_TRYV(core_.locks.lock_row(*locks(), of.root, key, RowMode::kExclusive));
