@@ -144,6 +144,10 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("run --atom 7", "the knob atom cannot be '7'; there are: 512 4096 write");
   refused("run --defect none", "ledger has no defect 'none'; there are: ack-before-sync");
   refused("run --workload tpcc", "no workload is called 'tpcc'; there are: bank kv savepoints sessions orders ddl");
+  refused("run --fault bit-rot --workload bank --workload orders", "--workload orders: faults are for workloads of one session");
+  refused("run --isolation serializable --workload bank", "none of the workloads has more than one session");
+  refused("run --isolation snapshot", "no isolation level is called 'snapshot'; there are: 'read-uncommitted'");
+  refused("explore --schedules 0", "--schedules 0: must be from 1 to");
   refused("run --engine db2", "no engine is called 'db2'; there are: ledger");
   refused("run --set cache=1", "ledger has no option 'cache'; there are: frames segment check-log-end");
   refused("run --set frames=x", "'x' is not a number from 8");
