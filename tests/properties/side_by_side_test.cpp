@@ -138,7 +138,7 @@ TEST_CASE("a model of several sessions holds what the changes of those who are t
       }
     };
 
-    for (int step = 0; step < 60; ++step) {
+    for (int step = 0; step < 150; ++step) {
       const std::size_t session = random.below(static_cast<std::uint32_t>(sessions));
       const std::uint64_t transaction = model.transaction(session);
       if (model.promise(session) == Promise::kInDoubt) {
@@ -173,6 +173,7 @@ TEST_CASE("a model of several sessions holds what the changes of those who are t
           model.undo_to(marks[session], session);
           break;
         case 4:
+        case 5:
           if (!may_change(session, table, std::nullopt)) break;
           if (exists) {
             model.drop_table(table, session);
@@ -196,6 +197,22 @@ TEST_CASE("a model of several sessions holds what the changes of those who are t
     }
   });
   CHECK(overlapping > 1000);
+}
+
+TEST_CASE("a row that is older than its table's end does not come back with its late acknowledgement") {
+  Model model(1, 2);
+  model.create_table(0, 0);
+  model.commit_called(0);
+  model.acknowledged(0);
+  model.put(0, "key", "row", 1);
+  model.commit_called(1);
+  model.drop_table(0, 0);
+  model.commit_called(0);
+  model.acknowledged(0);
+  CHECK(model.with(1).hash == Model(1).working().hash);
+  model.acknowledged(1);
+  CHECK(model.committed().tables[0].rows.empty());
+  CHECK(model.committed().hash == Model(1).working().hash);
 }
 
 TEST_CASE("a level that is given is that of every transaction, and each session has its own steps") {
