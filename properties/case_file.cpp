@@ -319,6 +319,9 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
     failing.setting.fault =
         faultfs::Fault{fault_kind, in_recovery->get<bool>(), static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(count)};
   }
+  if (failing.setting.fault && failing.setting.workload->sessions() > 1) {
+    return wrong("case.fault must be null where several sessions run side by side");
+  }
   POWERCUT_TRY(const Json* const steps, reader.array("steps", kMostSteps));
   POWERCUT_TRY(failing.steps, steps_from_json(*steps, *failing.setting.workload));
   POWERCUT_TRY(const Json* const crash_point, reader.member("crash_point"));

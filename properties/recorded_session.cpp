@@ -49,7 +49,11 @@ std::string RecordedSession::place(std::uint32_t table, std::string_view key) co
 }
 
 std::string RecordedSession::range_text(std::uint32_t table, std::string_view from, std::string_view to) const {
-  return name_of(table) + "[" + engine::bytes_text(from) + " .. " + engine::bytes_text(to) + ")";
+  // A key with a zero after it is the first beyond the key.
+  const bool closed = !to.empty() && to.back() == '\0';
+  const std::string_view last = closed ? to.substr(0, to.size() - 1) : to;
+  if (closed && last == from) return place(table, from);
+  return name_of(table) + "[" + engine::bytes_text(from) + " .. " + engine::bytes_text(last) + (closed ? "]" : ")");
 }
 
 std::string RecordedSession::text(std::uint32_t table, std::string_view row) const {
@@ -163,7 +167,7 @@ Result<RecordedSession::Rows> RecordedSession::scan(std::uint32_t table, std::st
     rows.emplace_back(key, row);
     return true;
   });
-  told([&] { return "scan " + range_text(table, from, to); }, answer, std::to_string(rows.size()) + " rows");
+  told([&] { return "scan " + range_text(table, from, to); }, answer, "rows: " + std::to_string(rows.size()));
   POWERCUT_TRYV(answer);
   std::vector<std::pair<std::string, Version>> matched;
   for (const auto& [key, row] : rows) {
@@ -237,7 +241,7 @@ Result<std::uint64_t> RecordedSession::edit(std::uint32_t table, std::string_vie
         return what;
       });
   told([&] { return "edit " + range_text(table, from, to); }, answer,
-       answer.has_value() ? std::to_string(answer.value()) + " rows changed" : "");
+       answer.has_value() ? "rows changed: " + std::to_string(answer.value()) : "");
   POWERCUT_TRY(const std::uint64_t count, answer);
   std::vector<std::pair<std::string, Version>> matched;
   for (const Edited& each : edited) {

@@ -283,6 +283,7 @@ std::string describe(const Workload& workload, const Operation& operation) {
 std::string describe(const Workload& workload, const Step& step) {
   switch (step.kind) {
     case StepKind::kSetUp:
+      if (workload.statements() > 0) return "set up the tables and rows of the scenario; commit";
       return "set up " + workload.tables()[1].name + " with " + std::to_string(step.count) + " rows; commit";
     case StepKind::kCheckpoint:
       return "checkpoint";
