@@ -110,7 +110,7 @@ TEST_CASE("every schedule with so many preemptions or fewer is visited exactly o
     }
     schedules += all.size();
   });
-  CHECK(schedules > 10'000);
+  CHECK(schedules > 1'000);  // the programs drawn are not all trivial
 }
 
 TEST_CASE("without a preemption each fiber runs until it waits or ends, in every order") {

@@ -210,10 +210,10 @@ TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is wr
   program.shell(
       "mv powercut-ledger-*.json case.json && head -c 300 case.json > short.json && sed 's/\"seed\": /\"seed\": 1/' case.json > "
       "changed.json "
-      "&& sed 's/\"version\": 2/\"version\": 99/' case.json > future.json && : > empty.json");
+      "&& sed 's/\"version\": 3/\"version\": 99/' case.json > future.json && : > empty.json");
   fails("replay short.json", "short.json: not a case file: the JSON is broken or cut short");
   fails("replay changed.json", "it was changed after it was written");
-  fails("replay future.json", "case format version 99; this powercut reads version 2");
+  fails("replay future.json", "case format version 99; this powercut reads versions 2 to 3");
   fails("replay empty.json", "the JSON is broken or cut short");
   fails("replay none.json", "No such file or directory");
   fails("run --defect no-undo --output /no/such/place", "--output /no/such/place: there is no such directory");
