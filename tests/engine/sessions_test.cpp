@@ -1,0 +1,86 @@
+// Sessions of one database side by side: what a statement has read when it had to wait.
+#include "faultfs/choices.h"
+#include "tests/support/ledger_database.h"
+
+#include <map>
+#include <string>
+
+namespace powercut::testing {
+namespace {
+
+using namespace engine;
+using Rows = std::map<std::string, std::int64_t>;
+
+// A fiber goes on until it waits, or until its turn is over: then all who can go on do so first.
+class InTurn final : public faultfs::Choices {
+  std::uint32_t choose(std::uint32_t /*n*/, const faultfs::ChoiceLabel& label) override { return label.name == "a turn" ? 1 : 0; }
+};
+
+Rows rows_of(Session& session) {
+  Rows rows;
+  REQUIRE(session
+              .scan("test", {}, {},
+                    [&](std::string_view key, std::string_view row) {
+                      rows[std::string(key)] = *integer_column(row, 0);
+                      return true;
+                    })
+              .has_value());
+  return rows;
+}
+
+// What an UPDATE that finds nothing to change has seen, and what its transaction reads afterwards: it waits for the first
+// row, and behind it waits somebody who changes that row and the second.
+std::pair<Rows, Rows> seen_and_read_again(Isolation level) {
+  LedgerOnDisk ledger;
+  faultfs::Scheduler scheduler;
+  const auto database = std::move(ledger.engine->open(ledger.files, "db", {nullptr, &scheduler})).value();
+  std::pair<Rows, Rows> seen;
+  scheduler.spawn("first", [&] {
+    const auto session = std::move(database->new_session()).value();
+    REQUIRE(session->create_table({"test", {{"value"}}}).has_value());
+    REQUIRE(session->insert("test", "1", number_row(10)).has_value());
+    REQUIRE(session->insert("test", "2", number_row(20)).has_value());
+    std::string row;
+    REQUIRE(session->begin().has_value());
+    REQUIRE(session->get("test", "1", row, RowLock::kUpdate).has_value());
+    scheduler.yield("a turn");
+    REQUIRE(session->commit().has_value());
+  });
+  scheduler.spawn("editor", [&] {
+    const auto session = std::move(database->new_session()).value();
+    REQUIRE(session->begin(level).has_value());
+    const auto edited = session->edit("test", {}, {}, [&](std::string_view key, std::string_view row, std::string&) {
+      seen.first[std::string(key)] = *integer_column(row, 0);
+      return RowEdit::kKeep;
+    });
+    REQUIRE(edited.has_value());
+    scheduler.yield("a turn");
+    seen.second = rows_of(*session);
+    REQUIRE(session->commit().has_value());
+  });
+  scheduler.spawn("writer", [&] {
+    const auto session = std::move(database->new_session()).value();
+    REQUIRE(session->begin(level).has_value());
+    REQUIRE(session->put("test", "1", number_row(50)).has_value());
+    REQUIRE(session->put("test", "2", number_row(60)).has_value());
+    REQUIRE(session->commit().has_value());
+    CHECK(rows_of(*session) == Rows{{"1", 50}, {"2", 60}});
+  });
+  InTurn turns;
+  REQUIRE(scheduler.run(turns).has_value());
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("a row that an update has looked at and kept stays what it is at repeatable read, whoever waits for it") {
+  for (const Isolation level : {Isolation::kRepeatableRead, Isolation::kSerializable}) {
+    const auto [seen, again] = seen_and_read_again(level);
+    CHECK(seen == again);
+    CHECK((seen == Rows{{"1", 10}, {"2", 20}} || seen == Rows{{"1", 50}, {"2", 60}}));
+  }
+  const auto [seen, again] = seen_and_read_again(Isolation::kReadCommitted);
+  CHECK(again == Rows{{"1", 50}, {"2", 60}});
+}
+
+}  // namespace powercut::testing
