@@ -14,7 +14,15 @@ using faultfs::Scheduler;
 
 constexpr std::size_t kMostNamed = 4;  // of those who hold something, in a message
 
-std::string name_of(const LockOwner& owner) { return "txn " + std::to_string(raw(owner.id)); }
+// A read outside a transaction has no number.
+std::string name_of(const LockOwner& owner) {
+  return owner.id == TxnId::kNone ? "a single read" : "txn " + std::to_string(raw(owner.id));
+}
+
+// Such a read is the cheapest to repeat.
+bool is_younger(const LockOwner& owner, const LockOwner& other) {
+  return other.id != TxnId::kNone && (owner.id == TxnId::kNone || owner.id > other.id);
+}
 
 // A key with a zero after it is the first beyond the key.
 std::string range_text(const KeyRange& range) {
@@ -132,7 +140,7 @@ void LockManager::refuse_cheapest() {
   for (LockOwner* owner : cycle_) {
     if (owner == victim || owner->cost > victim->cost) continue;
     tie = owner->cost == victim->cost;
-    if (!tie || owner->id > victim->id) victim = owner;
+    if (!tie || is_younger(*owner, *victim)) victim = owner;
   }
   std::string text;
   for (std::size_t at = 0; at < cycle_.size(); ++at) {

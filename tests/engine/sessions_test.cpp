@@ -83,4 +83,33 @@ TEST_CASE("a row that an update has looked at and kept stays what it is at repea
   CHECK(again == Rows{{"1", 50}, {"2", 60}});
 }
 
+TEST_CASE("a single read gives way in a deadlock to a transaction that has changed as little, and its session goes on") {
+  LedgerOnDisk ledger;
+  faultfs::Scheduler scheduler;
+  const auto database = std::move(ledger.engine->open(ledger.files, "db", {nullptr, &scheduler})).value();
+  const TableSchema schema{"test", {{"value"}}};
+  scheduler.spawn("transaction", [&] {
+    const auto session = std::move(database->new_session()).value();
+    REQUIRE(session->create_table(schema).has_value());
+    REQUIRE(session->insert("test", "1", number_row(10)).has_value());
+    REQUIRE(session->begin().has_value());
+    // It locks the row, and changes nothing.
+    CHECK(session->insert("test", "1", number_row(11)).error().code() == ErrorCode::kAlreadyExists);
+    scheduler.yield("a turn");
+    CHECK(session->alter_table("test", schema).has_value());
+    CHECK(session->commit().has_value());
+  });
+  scheduler.spawn("reader", [&] {
+    const auto session = std::move(database->new_session()).value();
+    std::string row;
+    const auto read = session->get("test", "1", row);
+    REQUIRE(read.has_error());
+    CHECK(read.error().code() == ErrorCode::kDeadlock);
+    CHECK(read.error().context().find("; a single read was chosen as it is the youngest") != std::string::npos);
+    CHECK(session->get("test", "1", row).has_value());
+  });
+  InTurn turns;
+  REQUIRE(scheduler.run(turns).has_value());
+}
+
 }  // namespace powercut::testing
