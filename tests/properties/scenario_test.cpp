@@ -1,44 +1,15 @@
-// Scenario files: each in tests/scenarios beside what it prints, the language, and that its reader is total.
+// Scenario files: each in tests/scenarios and its folders beside what it prints, the language, and that its reader is total.
 #include "faultfs/random.h"
-#include "properties/scenario_runner.h"
-#include "recovery/ledger_engine.h"
 #include "tests/support/one_lock_engine.h"
-#include "tests/support/property.h"
+#include "tests/support/scenario_files.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace powercut::testing {
 namespace {
 
 using namespace properties;
-
-std::string file_text(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::filesystem::path> scenario_files() {
-  std::vector<std::filesystem::path> all;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(POWERCUT_SCENARIOS)) {
-    if (entry.path().extension() == ".scenario") all.push_back(entry.path());
-  }
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
-ScenarioReport run(const std::string& text, std::vector<std::string> defects = {}) {
-  const auto scenario = parse_scenario(text, "x");
-  INFO(text << (scenario.has_error() ? scenario.error().context() : ""));
-  REQUIRE(scenario.has_value());
-  const auto report = run_scenario(scenario.value(), *recovery::make_ledger_kind(), defects);
-  INFO((report.has_error() ? report.error().message() : ""));
-  REQUIRE(report.has_value());
-  return report.value();
-}
 
 // What a scenario of sessions that wait for one another prints, without the lines themselves.
 std::string told_of_waiting(const std::string& lines) {
@@ -72,7 +43,7 @@ constexpr const char* kAccounts =
 TEST_CASE("every scenario file is as expected, and prints what is written beside it") {
   const bool update = std::getenv("POWERCUT_UPDATE_GOLDEN") != nullptr;
   const auto files = scenario_files();
-  CHECK(files.size() >= 6);
+  CHECK(files.size() >= 120);
   for (const auto& path : files) {
     INFO(path.string());
     const ScenarioReport report = run(file_text(path));
