@@ -76,7 +76,7 @@ class Session {
   virtual Result<void> begin(Isolation /*level*/) { return unsupported("isolation levels"); }
   // The level of the transactions that begin from now on, those of single statements too. At first it is the engine's own.
   virtual Result<void> set_isolation(Isolation /*level*/) { return unsupported("isolation levels"); }
-  // How long a statement may wait for others, in nanoseconds of the scheduler's time; at first without end.
+  // How long each wait of a statement for others may last, in nanoseconds of the scheduler's time; at first without end.
   virtual Result<void> set_lock_limit(std::uint64_t /*nanoseconds*/) { return unsupported("lock wait limits"); }
   // On success the transaction is durable as far as the engine's guarantee goes.
   virtual Result<void> commit() = 0;
