@@ -1,5 +1,6 @@
-// Sessions of one database side by side: what a statement has read when it had to wait.
+// Sessions of one database side by side: what a statement has read when it had to wait, and commits that share a sync.
 #include "faultfs/choices.h"
+#include "tests/support/failing_sync.h"
 #include "tests/support/ledger_database.h"
 
 #include <map>
@@ -110,6 +111,87 @@ TEST_CASE("a single read gives way in a deadlock to a transaction that has chang
   });
   InTurn turns;
   REQUIRE(scheduler.run(turns).has_value());
+}
+
+TEST_CASE("a session that goes away in the middle is rolled back, and who waited for it goes on") {
+  LedgerOnDisk ledger;
+  faultfs::Scheduler scheduler;
+  const auto database = std::move(ledger.engine->open(ledger.files, "db", {nullptr, &scheduler})).value();
+  scheduler.spawn("leaver", [&] {
+    const auto session = std::move(database->new_session()).value();
+    REQUIRE(session->create_table({"test", {{"value"}}}).has_value());
+    REQUIRE(session->insert("test", "1", number_row(10)).has_value());
+    REQUIRE(session->begin().has_value());
+    REQUIRE(session->put("test", "1", number_row(11)).has_value());
+    REQUIRE(session->insert("test", "2", number_row(12)).has_value());
+    scheduler.yield("a turn");
+    CHECK(scheduler.is_parked(1));
+  });
+  scheduler.spawn("waiter", [&] {
+    const auto session = std::move(database->new_session()).value();
+    CHECK(rows_of(*session) == Rows{{"1", 10}});
+    REQUIRE(session->insert("test", "2", number_row(22)).has_value());
+    CHECK(rows_of(*session) == Rows{{"1", 10}, {"2", 22}});
+  });
+  InTurn turns;
+  REQUIRE(scheduler.run(turns).has_value());
+}
+
+namespace {
+
+// Fibers that each commit one row, all of them before the log is written for the first. How many syncs that took, and how
+// many were told that it is done.
+struct Together {
+  std::uint32_t syncs = 0;
+  std::uint32_t done = 0;
+  std::uint32_t stopped = 0;
+};
+
+Together commit_together(std::uint32_t sessions, bool failing) {
+  // Whoever is about to write the log lets the others go first.
+  class OthersFirst final : public faultfs::Choices {
+    std::uint32_t choose(std::uint32_t n, const faultfs::ChoiceLabel& label) override {
+      return label.name == "before the log is written" && n > 1 ? 1 : 0;
+    }
+  };
+  LedgerOnDisk ledger;
+  FailingSync files(ledger.files);
+  faultfs::Scheduler scheduler;
+  const auto database = std::move(ledger.engine->open(files, "db", {nullptr, &scheduler})).value();
+  const auto session = std::move(database->new_session()).value();
+  REQUIRE(session->create_table({"test", {{"value"}}}).has_value());
+  Together together;
+  ledger.disk.set_crash_hook([&] { ++together.syncs; });
+  files.failing = failing;
+  for (std::uint32_t each = 0; each < sessions; ++each) {
+    scheduler.spawn("session", [&, each] {
+      const auto own = std::move(database->new_session()).value();
+      const auto inserted = own->insert("test", std::to_string(each), number_row(each));
+      together.done += inserted.has_value() ? 1 : 0;
+      together.stopped += inserted.has_error() && inserted.error().code() == ErrorCode::kStopped ? 1 : 0;
+    });
+  }
+  OthersFirst choices;
+  REQUIRE(scheduler.run(choices).has_value());
+  ledger.disk.set_crash_hook(nullptr);
+  return together;
+}
+
+}  // namespace
+
+TEST_CASE("transactions that wait for the log share a sync") {
+  CHECK(commit_together(1, false).syncs == 1);
+  for (const std::uint32_t sessions : {2U, 16U}) {
+    const Together together = commit_together(sessions, false);
+    CHECK(together.syncs == 1);
+    CHECK(together.done == sessions);
+  }
+}
+
+TEST_CASE("a sync that fails is told to all who wait for it") {
+  const Together together = commit_together(16, true);
+  CHECK(together.done == 0);
+  CHECK(together.stopped == 16);
 }
 
 }  // namespace powercut::testing
