@@ -233,7 +233,7 @@ std::optional<Violation> Checker::recover_faulty(faultfs::FaultyFileSystem& faul
   return std::nullopt;
 }
 
-// Rows that were once written under their keys, in their tables. A page whose write was lost is the page as it was before, and
+// Rows that were once written under their keys, in their tables, each key once and in order. A page whose write was lost is the page as it was before, and
 // what was not committed then may be on it. An error ends it: that is honest too.
 std::optional<Violation> Checker::compare_with_history(engine::Session& session, const Promised& promised) {
   const Model& model = promised.model;
@@ -255,8 +255,16 @@ std::optional<Violation> Checker::compare_with_history(engine::Session& session,
                        [&](const auto& changes) { return std::any_of(changes.begin(), changes.end(), made); });
   };
   for (std::uint32_t table = 0; table < workload_.tables().size() && !violation; ++table) {
+    std::optional<std::string> before;
     const auto scanned = session.scan(workload_.tables()[table].name, {}, {}, [&](std::string_view key, std::string_view row) {
       outcome_ = combine(outcome_, combine(hash64(as_bytes(key)), hash64(as_bytes(row))));
+      if (before && *before >= key) {
+        violation = Violation{Oracle::kHonest,
+                              place(workload_, table, key) + " comes after " + place(workload_, table, *before) + ", out of order",
+                              {}};
+        return false;
+      }
+      before = key;
       if (was_there(table, key, row)) return true;
       violation = Violation{Oracle::kHonest,
                             place(workload_, table, key) + " is " + engine::row_text(workload_.tables()[table].columns, row) +

@@ -126,7 +126,7 @@ TEST_CASE("a case that names what does not exist here says what does") {
 TEST_CASE("a case keeps every knob of its model, and its fault") {
   const auto all = engines();
   for (const auto& knob : faultfs::knobs()) {
-    Case written = some_case(*all[0], 3);
+    Case written = some_case(*all[0], 1);
     written.setting.fault = faultfs::Fault{faultfs::FaultKind::kBitRot, true, 7, 2};
     std::string_view values = knob.values;
     while (!values.empty()) {
