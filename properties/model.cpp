@@ -239,7 +239,7 @@ void Model::acknowledged(std::size_t session) {
     apply_in_order(committed_, orders_, open.changes);
   }
   with_.clear();
-  history_.push_back(std::move(open.changes));
+  if (!open.changes.empty()) history_.push_back(std::move(open.changes));
   next_transaction(open);
 }
 

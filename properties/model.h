@@ -87,7 +87,7 @@ class Model {
   std::uint64_t hash() const;
   // The changes of a session's open transaction.
   const std::vector<Change>& changes(std::size_t session) const { return open_[session].changes; }
-  // The changes of each acknowledged transaction, in order; kept for classification.
+  // The changes of each acknowledged transaction that made any, in order; kept for classification.
   const std::vector<std::vector<Change>>& history() const { return history_; }
   // Changes that were undone or never committed, in order.
   const std::vector<Change>& abandoned() const { return abandoned_; }

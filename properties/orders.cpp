@@ -12,9 +12,9 @@ namespace powercut::properties {
 namespace {
 
 constexpr std::int64_t kStock = 10;  // of an item at first
-constexpr std::uint32_t kOrders = 10;
-constexpr std::uint32_t kPayments = 14;
-constexpr std::int64_t kNames = 12;
+constexpr std::uint32_t kOrders = 6;
+constexpr std::uint32_t kPayments = 8;
+constexpr std::int64_t kNames = 6;
 constexpr std::uint32_t kItemsTable = 1;
 constexpr std::uint32_t kOrdersTable = 2;
 constexpr std::uint32_t kPaymentsTable = 3;
