@@ -1,23 +1,29 @@
 // orders: a shop. One transaction takes an item from the stock, writes the order and perhaps its payment: all or nothing.
-// Foreign keys tie orders to items and payments to orders; no stock falls below zero, no two items have the same name. It is
-// right at every isolation level, since each change of a row is one statement that looks at the row while it changes it.
+// Foreign keys tie orders and reviews to items and payments to orders; no stock falls below zero, no two items have the same
+// name. Orders and payments change the row that they refer to, and so lock it themselves; of a review's item nothing but the
+// FOREIGN KEY takes care. It is right at every isolation level, since each change of a row is one statement that looks at the row
+// while it changes it.
 #include "engine/row.h"
 #include "faultfs/hash.h"
 #include "properties/recorded_session.h"
 #include "properties/workloads.h"
 
 #include <algorithm>
+#include <array>
 
 namespace powercut::properties {
 namespace {
 
 constexpr std::int64_t kStock = 10;  // of an item at first
-constexpr std::uint32_t kOrders = 6;
+constexpr std::uint32_t kOrders = 4;
 constexpr std::uint32_t kPayments = 8;
-constexpr std::int64_t kNames = 6;
+constexpr std::int64_t kNames = 4;
 constexpr std::uint32_t kItemsTable = 1;
 constexpr std::uint32_t kOrdersTable = 2;
 constexpr std::uint32_t kPaymentsTable = 3;
+constexpr std::uint32_t kReviewsTable = 4;
+constexpr std::uint32_t kReviews = 2;
+constexpr std::uint32_t kSpare = 2;  // items that may be reviewed, but are not ordered
 
 std::string_view text_of(std::string_view row, std::size_t column) { return engine::text_column(row, column).value_or(""); }
 std::int64_t integer_of(std::string_view row, std::size_t column) { return engine::integer_column(row, column).value_or(0); }
@@ -37,8 +43,9 @@ class Orders final : public Workload {
                {"status", engine::ColumnType::kText, true},
                {"writer", engine::ColumnType::kInteger, true}}},
              {"payments",
-              {{"order", engine::ColumnType::kText, true, false, {}, "orders"}, {"writer", engine::ColumnType::kInteger, true}}}}) {
-  }
+              {{"order", engine::ColumnType::kText, true, false, {}, "orders"}, {"writer", engine::ColumnType::kInteger, true}}},
+             {"reviews",
+              {{"item", engine::ColumnType::kText, true, false, {}, "items"}, {"writer", engine::ColumnType::kInteger, true}}}}) {}
 
   std::string_view name() const override { return "orders"; }
   std::string_view summary() const override {
@@ -47,12 +54,14 @@ class Orders final : public Workload {
   std::uint32_t sessions() const override { return 3; }
   bool made_at_set_up(std::uint32_t /*table*/) const override { return true; }
   std::int64_t set_up_amount(std::uint32_t row) const override { return row % kNames; }
-  std::uint32_t draw_count(Random& random) const override { return 1 + random.below(4); }
+  std::uint32_t draw_count(Random& random) const override { return 1 + random.below(3); }
 
   // For people; what is written carries its writer's number.
   void row(std::uint32_t table, std::uint32_t a, std::int64_t amount, std::string& out) const override {
     if (table == 0) {
       engine::encode_row({}, out);
+    } else if (table == kReviewsTable) {
+      review(amount, 0, out);
     } else {
       item(amount, kStock, a, out);
     }
@@ -66,13 +75,13 @@ class Orders final : public Workload {
   Step draw_step(Random& random, std::uint32_t count) const override {
     if (auto other = draw_other_step(random)) return *other;
     Step step;
-    step.commit = random.below(8) != 0;
+    step.commit = random.below(4) != 0;
     const std::uint32_t operations = 1 + random.below(4);
     while (step.operations.size() < operations) {
       const Operation operation = draw_operation(random, count);
       step.operations.push_back(operation);
-      // Most orders are paid at once.
-      if (operation.kind != OperationKind::kOrder || random.below(3) == 0) continue;
+      // Half of the orders are paid at once; the others may be cancelled, and their items go.
+      if (operation.kind != OperationKind::kOrder || random.below(2) == 0) continue;
       step.operations.push_back({OperationKind::kPay, kPaymentsTable, random.below(kPayments), operation.a, 0});
     }
     return step;
@@ -88,6 +97,8 @@ class Orders final : public Workload {
         return unless_expected(add_item(session, operation.a, operation.amount % kNames));
       case OperationKind::kUpdate:
         return unless_expected(edit_item(session, operation.a, 0, operation.amount % kNames));
+      case OperationKind::kPut:
+        return unless_expected(put_review(session, operation));
       case OperationKind::kErase:
         return operation.table == kOrdersTable ? cancel(session, operation) : Workload::perform(session, operation);
       case OperationKind::kAudit:
@@ -116,6 +127,10 @@ class Orders final : public Workload {
       if (text_of(row, 2) == "paid") tally.seen.push_back(hash64(as_bytes(key)));
     } else if (table == kPaymentsTable) {
       tally.matching.push_back(hash64(as_bytes(text_of(row, 0))));
+    } else if (table == kReviewsTable) {
+      const std::uint32_t number = number_of(text_of(row, 0)).value_or(0);
+      if (number < tally.by_row.size() && tally.by_row[number] != Tally::kNoRow) return;
+      tally.broken = place + " is of items[" + std::string(text_of(row, 0)) + "], which is not there";
     }
   }
 
@@ -139,11 +154,13 @@ class Orders final : public Workload {
  private:
   static Operation draw_operation(Random& random, std::uint32_t count) {
     using Kind = OperationKind;
-    static constexpr Kind kKinds[] = {Kind::kOrder, Kind::kOrder,  Kind::kOrder,       Kind::kOrder,       Kind::kOrder,
-                                      Kind::kOrder, Kind::kPay,    Kind::kPay,         Kind::kPay,         Kind::kErase,
-                                      Kind::kErase, Kind::kInsert, Kind::kUpdate,      Kind::kUpdate,      Kind::kAudit,
-                                      Kind::kGet,   Kind::kScan,   Kind::kSavepoint,   Kind::kRollbackTo,  Kind::kCheckpoint,
-                                      Kind::kAudit, Kind::kErase,  Kind::kGetForShare, Kind::kGetForUpdate};
+    static constexpr Kind kKinds[] = {
+        Kind::kOrder,  Kind::kOrder,  Kind::kOrder,       Kind::kOrder,     Kind::kPay,        Kind::kPay,
+        Kind::kErase,  Kind::kErase,  Kind::kErase,       Kind::kErase,     Kind::kErase,      Kind::kErase,
+        Kind::kErase,  Kind::kPut,    Kind::kPut,         Kind::kPut,       Kind::kInsert,     Kind::kInsert,
+        Kind::kInsert, Kind::kUpdate, Kind::kUpdate,      Kind::kUpdate,    Kind::kAudit,      Kind::kAudit,
+        Kind::kGet,    Kind::kScan,   Kind::kGetForShare, Kind::kSavepoint, Kind::kRollbackTo, Kind::kCheckpoint,
+    };
     Operation operation;
     operation.kind = kKinds[random.below(static_cast<std::uint32_t>(std::size(kKinds)))];
     operation.amount = 1 + random.below(5);
@@ -159,12 +176,18 @@ class Orders final : public Workload {
         operation.b = random.below(kOrders);
         break;
       case Kind::kErase:
-        operation.table = random.below(3) == 0 ? kItemsTable : kOrdersTable;
-        operation.a = random.below(operation.table == kItemsTable ? count + 1 : kOrders);
+        operation.table = std::array{kItemsTable, kItemsTable, kOrdersTable, kReviewsTable, kReviewsTable}[random.below(5)];
+        operation.a = operation.table == kItemsTable ? draw_item(random, count)
+                                                     : random.below(operation.table == kOrdersTable ? kOrders : kReviews);
+        break;
+      case Kind::kPut:
+        operation.table = kReviewsTable;
+        operation.a = random.below(kReviews);
+        operation.amount = count + random.below(kSpare);
         break;
       case Kind::kInsert:
       case Kind::kUpdate:
-        operation.a = random.below(count + 1);
+        operation.a = draw_item(random, count);
         operation.amount = random.below(static_cast<std::uint32_t>(kNames));
         break;
       case Kind::kSavepoint:
@@ -172,12 +195,17 @@ class Orders final : public Workload {
         operation.a = random.below(2);
         break;
       default:
-        operation.table = 1 + random.below(3);
+        operation.table = 1 + random.below(4);
         operation.a = random.below(kOrders);
         operation.b = operation.a + 1 + random.below(kOrders);
         break;
     }
     return operation;
+  }
+
+  // Those that come and go more often than the others: nobody orders them, so that they can.
+  static std::uint32_t draw_item(Random& random, std::uint32_t count) {
+    return random.below(3) == 0 ? random.below(count) : count + random.below(kSpare);
   }
 
   static void item(std::int64_t name, std::int64_t stock, std::int64_t writer, std::string& out) {
@@ -190,6 +218,20 @@ class Orders final : public Workload {
     key(number, key_of_row);
     item(name, kStock, session.next_tag(), row_of_row);
     return session.insert(kItemsTable, key_of_row, row_of_row);
+  }
+
+  static void review(std::int64_t of, std::int64_t writer, std::string& out) {
+    std::string item_key;
+    key(static_cast<std::uint32_t>(of), item_key);
+    engine::encode_row({std::string_view(item_key), writer}, out);
+  }
+
+  static Result<void> put_review(RecordedSession& session, const Operation& operation) {
+    std::string key_of_row;
+    std::string row_of_row;
+    key(operation.a, key_of_row);
+    review(operation.amount, session.next_tag(), row_of_row);
+    return session.put(kReviewsTable, key_of_row, row_of_row);
   }
 
   // UPDATE … WHERE key = number; how many rows there were.

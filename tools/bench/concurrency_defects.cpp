@@ -93,7 +93,8 @@ std::string explored(properties::CampaignPlan plan) {
   if (result.ended != properties::ExplorationReport::Ended::kViolation) {
     return fmt::format("none in {} ({:.0f} s)", result.figures.count.recoveries, result.figures.wall_seconds);
   }
-  return fmt::format("{} (case {}, {:.0f} s)", result.figures.count.recoveries, result.failing_case + 1, result.figures.wall_seconds);
+  return fmt::format("{} (case {}, {:.0f} s)", result.figures.count.recoveries, result.failing_case + 1,
+                     result.figures.wall_seconds);
 }
 
 int run(std::vector<std::string_view> wanted) {
@@ -101,10 +102,14 @@ int run(std::vector<std::string_view> wanted) {
   const bool no_explore = !wanted.empty() && wanted.front() == "run";
   const bool no_run = !wanted.empty() && wanted.front() == "explore";
   if (no_explore || no_run) wanted.erase(wanted.begin());
+  std::vector<std::string_view> workloads(kWorkloads.begin(), kWorkloads.end());
+  for (const std::string_view known : kWorkloads) {
+    if (std::erase(wanted, known) > 0) workloads = {known};
+  }
   for (const engine::Defect& defect : kind->defects()) {
     if (defect.needs != engine::Needs::kSessions) continue;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), defect.name) == wanted.end()) continue;
-    for (const std::string_view workload : kWorkloads) {
+    for (const std::string_view workload : workloads) {
       std::map<std::string, int> names;
       const auto plan = plan_for(*kind, defect, workload);
       const std::string found = no_run ? "" : searched(plan, names).text;
