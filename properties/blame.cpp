@@ -3,6 +3,7 @@
 #include "faultfs/fault.h"
 #include "properties/check.h"
 #include "properties/source_lines.h"
+#include "properties/statements.h"
 #include "properties/timeline.h"
 
 #include <algorithm>
@@ -197,6 +198,7 @@ class Search {
   History history;  // of the recoveries with `lost` lost and all else newest
   bool minimal = true;
   Oracle oracle = Oracle::kAlive;
+  Violation first;  // as it happens with nothing changed
 
   // False if the case does not fail.
   bool run() {
@@ -204,6 +206,8 @@ class Search {
     const auto violation = checker_.check(moment_, noting);
     if (!violation) return false;
     oracle = violation->oracle;
+    first = *violation;
+    if (oracle == Oracle::kIsolated) return true;
     plan_ = std::move(noting.plan);
     lose_least(noting.asked);
     keep_least();
@@ -388,6 +392,7 @@ class Telling {
   void tell_kind() {
     switch (blame_.kind) {
       case Blame::Kind::kPowerOn:
+      case Blame::Kind::kAnomaly:
         break;
       case Blame::Kind::kRecovery:
         tell_recovery();
@@ -841,10 +846,28 @@ class Telling {
   Blame blame_;
 };
 
-Blame with_the_power_on(const History& history) {
+Blame anomaly(const Violation& violation, const std::vector<Exchange>& statements, const std::string& when) {
+  Blame blame;
+  blame.kind = Blame::Kind::kAnomaly;
+  // Without the name and the arrows, which the violation gives.
+  const std::size_t begin = violation.summary.find(": ");
+  const std::size_t end = violation.summary.rfind(": ");
+  const std::size_t from = begin == std::string::npos ? 0 : begin + 2;
+  blame.sentence = violation.summary.substr(from, end > from ? end - from : std::string::npos) + ". " + when +
+                   ": what the disk kept or lost is not the cause, what the transactions could see of each other is.";
+  blame.statements = statements_about(violation, statements);
+  return blame;
+}
+
+Blame with_the_power_on(const History& history, const Violation& violation, const std::vector<Exchange>& statements) {
+  if (violation.oracle == Oracle::kIsolated) return anomaly(violation, statements, "It shows with the power on");
   Blame blame;
   blame.kind = Blame::Kind::kPowerOn;
   blame.sentence = "it fails with the power on: nothing was lost, and no recovery is needed.";
+  if (!statements.empty()) {
+    blame.statements = statements_about(violation, statements);
+    return blame;
+  }
   SourceLines lines;
   const auto& operations = history.operations.front();
   const std::size_t from = operations.size() - std::min<std::size_t>(operations.size(), 4);
@@ -857,7 +880,8 @@ Blame with_the_power_on(const History& history) {
 }  // namespace
 
 std::string_view to_string(Blame::Kind kind) {
-  static constexpr std::string_view kNames[] = {"power on", "recovery", "unwritten", "too early", "lost", "torn", "order"};
+  static constexpr std::string_view kNames[] = {"power on",  "anomaly", "recovery", "unwritten",
+                                                "too early", "lost",    "torn",     "order"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -867,6 +891,7 @@ Result<Blame> blame(const Case& failing) {
   Timeline timeline;
   History history;
   OperationSink sink(history.operations, 0);
+  std::vector<Exchange> statements;
   std::optional<Blame> found;
   const auto at_moment = [&](const CrashMoment& moment) {
     if (moment.point != failing.failure.crash_point) return true;
@@ -875,6 +900,11 @@ Result<Blame> blame(const Case& failing) {
     history.numbered = moment.disk.operations() == history.operations.front().size();
     Search search(checker, moment, failing);
     if (!search.run()) return false;
+    if (search.oracle == Oracle::kIsolated) {
+      found = anomaly(search.first, statements, "It shows when the power fails " + std::string(moment.where));
+      found->recoveries = checker.recoveries();
+      return false;
+    }
     search.history.operations.front() = history.operations.front();
     search.history.steps = history.steps;
     search.history.crash_step = history.crash_step;
@@ -887,10 +917,17 @@ Result<Blame> blame(const Case& failing) {
   const auto at_step = [&](std::size_t step) {
     history.steps.push_back({step, static_cast<std::uint32_t>(history.operations.front().size())});
   };
+  const auto at_statement = [&](const Exchange& statement) {
+    if (!found) statements.push_back(statement);
+  };
   faultfs::RecordedChoices schedule(failing.failure.schedule);
-  const auto powered_on = timeline.run(*engine, failing.setting, failing.steps, schedule, at_moment, {&sink, at_step, nullptr});
-  if (found) return std::move(*found);
-  if (powered_on) return with_the_power_on(history);
+  const auto powered_on =
+      timeline.run(*engine, failing.setting, failing.steps, schedule, at_moment, {&sink, at_step, at_statement});
+  if (!found && powered_on) found = with_the_power_on(history, *powered_on, statements);
+  if (found) {
+    found->turns = turns(statements);
+    return std::move(*found);
+  }
   return Error(ErrorCode::kInvalidArgument, "the case does not fail: there is nothing to blame");
 }
 

@@ -6,6 +6,9 @@
 // chains as possible stay lost, all others newest, while the case still fails with the same oracle; then, with those lost, as
 // few of the others as possible stay kept, all others at their oldest. What is left is 1-minimal: to give up any one of it makes
 // the failure go away. That the rest does not matter was then seen at both ends, not for all of its states.
+//
+// Sessions side by side fail for another reason as well: one saw of another what its level forbids. No write is to blame then, and
+// the statements of those transactions are told instead.
 #pragma once
 
 #include "faultfs/sim_disk.h"
@@ -34,6 +37,7 @@ struct BlamedChange {
 struct Blame {
   enum class Kind : unsigned char {
     kPowerOn,    // no crash is needed
+    kAnomaly,    // transactions saw of each other what their levels forbid: the disk is not to blame
     kRecovery,   // it fails although nothing was lost
     kUnwritten,  // it fails although nothing was lost: what was acknowledged had not been written
     kTooEarly,   // it fails although nothing was lost, once what is in `kept` reached the disk
@@ -47,8 +51,11 @@ struct Blame {
   std::string sentence;              // all of it, in plain words
   std::string missing;               // of it: which sync is missing, if one is
   std::vector<std::string> context;  // the operations around it, with their source lines
-  bool minimal = true;               // false if the work was cut short
-  std::uint64_t recoveries = 0;      // that it took
+  // Of sessions side by side: what those that it is about did (kAnomaly, kPowerOn), and whose turn it was.
+  std::vector<std::string> statements;
+  std::string turns;
+  bool minimal = true;           // false if the work was cut short
+  std::uint64_t recoveries = 0;  // that it took
 };
 
 std::string_view to_string(Blame::Kind kind);

@@ -8,6 +8,17 @@
 #include <tuple>
 
 namespace powercut::properties {
+namespace {
+
+constexpr std::uint64_t kScheduleStream = 7;  // of the plan's seed
+
+std::vector<std::uint32_t> without_trailing_zeros(std::span<const std::uint32_t> picks) {
+  std::vector<std::uint32_t> kept(picks.begin(), picks.end());
+  while (!kept.empty() && kept.back() == 0) kept.pop_back();
+  return kept;
+}
+
+}  // namespace
 
 void Coverage::add(const Coverage& other) {
   if (other.exhaustive) return;
@@ -191,16 +202,22 @@ std::optional<Failure> Explorer::explore(const Steps& steps, const ExplorePlan& 
     if (failure) failure->schedule = plan.schedule.value_or(std::vector<std::uint32_t>());
     return failure;
   }
+  if (auto failure = systematically(steps, claim, point_done)) return failure;
+  return at_random(steps, claim, point_done);
+}
+
+// Every interleaving with no preemption, then every one with one, and so on. Those with fewer come again in each round, and are
+// not counted again.
+std::optional<Failure> Explorer::systematically(const Steps& steps, const Claim& claim, const PointSink& point_done) {
   faultfs::BoundedChoices schedules;
   for (std::uint32_t preemptions = 0;; ++preemptions) {
     schedules.start(preemptions);
     while (schedules.next()) {
-      if (schedules_.schedules == plan.most_schedules || points_ >= plan.most_points) return std::nullopt;
-      ++schedules_.schedules;
+      if (schedules_.schedules == plan_.most_schedules || points_ >= plan_.most_points) return std::nullopt;
       auto failure = one_schedule(steps, schedules, claim, point_done);
+      if (schedules.preemptions() == preemptions) ++schedules_.schedules;
       if (failure) {
-        failure->schedule.assign(schedules.picks().begin(), schedules.picks().end());
-        while (!failure->schedule.empty() && failure->schedule.back() == 0) failure->schedule.pop_back();
+        failure->schedule = without_trailing_zeros(schedules.picks());
         return failure;
       }
       if (stopped_) return std::nullopt;
@@ -208,8 +225,22 @@ std::optional<Failure> Explorer::explore(const Steps& steps, const ExplorePlan& 
     }
     schedules_.preemptions = static_cast<int>(preemptions);
     schedules_.exhaustive = !schedules.bounded();
-    if (schedules_.exhaustive || preemptions == plan.most_preemptions) return std::nullopt;
+    if (schedules_.exhaustive || preemptions == plan_.most_preemptions) return std::nullopt;
   }
+}
+
+std::optional<Failure> Explorer::at_random(const Steps& steps, const Claim& claim, const PointSink& point_done) {
+  if (schedules_.exhaustive || stopped_) return std::nullopt;
+  for (; schedules_.sampled < plan_.sampled_schedules && points_ < plan_.most_points; ++schedules_.sampled) {
+    faultfs::RandomChoices drawn(combine(combine(plan_.seed, kScheduleStream), schedules_.sampled));
+    auto failure = one_schedule(steps, drawn, claim, point_done);
+    if (failure) {
+      failure->schedule = without_trailing_zeros(drawn.picks());
+      return failure;
+    }
+    if (stopped_) return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 std::optional<Failure> Explorer::one_schedule(const Steps& steps, faultfs::Choices& schedule, const Claim& claim,

@@ -40,6 +40,8 @@ struct ExplorePlan {
   // this; or one that is given.
   std::uint32_t most_preemptions = 2;
   std::uint64_t most_schedules = std::numeric_limits<std::uint64_t>::max();
+  // Where these are not all there are, so many more at random.
+  std::uint64_t sampled_schedules = 0;
   std::optional<std::vector<std::uint32_t>> schedule = std::nullopt;
   // No further interleaving begins once there are so many crash points.
   std::uint32_t most_points = std::numeric_limits<std::uint32_t>::max();
@@ -47,9 +49,10 @@ struct ExplorePlan {
 
 // How many interleavings were visited.
 struct ScheduleCoverage {
-  std::uint64_t schedules = 0;
-  int preemptions = -1;     // all with so many or fewer
-  bool exhaustive = false;  // there are no others
+  std::uint64_t schedules = 0;  // one after another
+  int preemptions = -1;         // all with so many or fewer
+  bool exhaustive = false;      // there are no others
+  std::uint64_t sampled = 0;    // and so many at random
 };
 
 // How much of a tree, or of many, was visited.
@@ -106,6 +109,8 @@ class Explorer {
   class Point;
 
   bool stop_now();
+  std::optional<Failure> systematically(const Steps& steps, const Claim& claim, const PointSink& point_done);
+  std::optional<Failure> at_random(const Steps& steps, const Claim& claim, const PointSink& point_done);
   std::optional<Failure> one_schedule(const Steps& steps, faultfs::Choices& schedule, const Claim& claim,
                                       const PointSink& point_done);
 

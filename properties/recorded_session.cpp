@@ -36,12 +36,18 @@ void RecordedSession::before_statement() {
 // Tells a statement's answer, and fails where it is none. Texts are made only if somebody looks.
 template <class Text, class T>
 void RecordedSession::told(const Text& statement, const Result<T>& answer, std::string_view good) {
-  if (record_.statement) record_.statement(number_, statement(), answer.has_value() ? good : answer.error().message());
+  if (record_.statement) tell(statement(), answer.has_value() ? std::string(good) : answer.error().message());
   if (answer.has_value()) return;
   // All of it was undone before the others went on.
   if (answer.error().code() == ErrorCode::kDeadlock && in_history() != 0) end(History::Outcome::kAborted);
   if (is_an_answer(answer.error().code())) return;
   fail(Oracle::kAlive, statement() + " failed with the power on: " + answer.error().message());
+}
+
+void RecordedSession::tell(std::string statement, std::string answer) const {
+  std::string transaction;
+  if (in_history() != 0 || statement.starts_with("begin")) marker_key(record_.model.transaction(number_), transaction);
+  record_.statement({number_, std::move(transaction), std::move(statement), std::move(answer)});
 }
 
 std::string RecordedSession::place(std::uint32_t table, std::string_view key) const {

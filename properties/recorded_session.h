@@ -9,6 +9,7 @@
 #include "faultfs/scheduler.h"
 #include "properties/history.h"
 #include "properties/model.h"
+#include "properties/statements.h"
 #include "properties/step.h"
 #include "properties/violation.h"
 #include "properties/workload.h"
@@ -40,7 +41,7 @@ struct SharedRecord {
   // Told each event that changes what the user was promised. May be empty.
   std::function<void(std::string_view)> promise = {};
   // Told each statement and its answer, for replay. May be empty.
-  std::function<void(std::size_t session, std::string_view statement, std::string_view answer)> statement = {};
+  std::function<void(const Exchange& statement)> statement = {};
 };
 
 class RecordedSession {
@@ -95,10 +96,11 @@ class RecordedSession {
 
   const std::string& name_of(std::uint32_t table) const { return record_.workload.tables()[table].name; }
   void before_statement();
-  std::uint64_t& in_history() { return record_.in_history[number_]; }
+  std::uint64_t& in_history() const { return record_.in_history[number_]; }
   void end(History::Outcome outcome);
   template <class Text, class T>
   void told(const Text& statement, const Result<T>& answer, std::string_view good = "done");
+  void tell(std::string statement, std::string answer) const;
   std::string place(std::uint32_t table, std::string_view key) const;
   std::string range_text(std::uint32_t table, std::string_view from, std::string_view to) const;
   std::string text(std::uint32_t table, std::string_view row) const;

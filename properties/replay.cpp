@@ -194,9 +194,7 @@ Result<Replayed> replay(const Case& failing, bool narrate) {
   Timeline::Watch watch;
   watch.trace = &witness.timeline_trace();
   watch.step = [&](std::size_t step) { witness.on_step(step); };
-  watch.statement = [&](std::size_t session, std::string_view statement, std::string_view answer) {
-    witness.on_statement(session, statement, answer);
-  };
+  watch.statement = [&](const Exchange& statement) { witness.on_statement(statement.session, statement.text, statement.answer); };
   result.violation = searcher.execute(failing.steps, failing.failure, &witness, watch,
                                       [&](const CrashMoment& moment) { witness.on_crash(moment); });
   if (result.violation) {

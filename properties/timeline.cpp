@@ -7,6 +7,7 @@
 #include "properties/session_driver.h"
 #include "properties/side_by_side.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace powercut::properties {
@@ -129,10 +130,19 @@ class Run {
     const auto found = violations(ended);
     if (!found.empty()) {
       verdict = Violation{Oracle::kIsolated, found.front().text(), {}};
+      for (const Dependency& edge : found.front().cycle) {
+        note_once(verdict->transactions, edge.from_name);
+        note_once(verdict->transactions, edge.to_name);
+        note_once(verdict->rows, edge.object);
+      }
       for (const Anomaly& anomaly : std::span(found).subspan(1)) verdict->differences.push_back(anomaly.text());
     }
     judged_.emplace_back(present, verdict);
     return verdict;
+  }
+
+  static void note_once(std::vector<std::string>& names, const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
 
   // The user tries again what all other steps build on.

@@ -16,6 +16,7 @@
 #include "faultfs/trace.h"
 #include "properties/case.h"
 #include "properties/model.h"
+#include "properties/statements.h"
 #include "properties/step.h"
 #include "properties/violation.h"
 #include "properties/workload.h"
@@ -52,7 +53,7 @@ struct TimelineWatch {
   // Told the number of each step before it runs.
   std::function<void(std::size_t)> step = {};
   // Where sessions run side by side: each statement and its answer.
-  std::function<void(std::size_t session, std::string_view statement, std::string_view answer)> statement = {};
+  std::function<void(const Exchange& statement)> statement = {};
 };
 
 class Timeline {

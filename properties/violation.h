@@ -30,6 +30,9 @@ struct Violation {
   Oracle oracle = Oracle::kAlive;
   std::string summary;
   std::vector<std::string> differences;  // "accounts[3]: expected 100, found 90"
+  // Where it is about what transactions saw of each other: their names, and the rows. Not kept in case files.
+  std::vector<std::string> transactions = {};
+  std::vector<std::string> rows = {};
 };
 
 }  // namespace powercut::properties

@@ -54,13 +54,17 @@ std::string text_of(const ScheduleCoverage& schedules) {
   const std::string count = counted(schedules.schedules, "interleaving");
   if (schedules.schedules == 0) return "interleavings not finished";
   if (schedules.exhaustive) return count + ", all there are";
-  if (schedules.preemptions < 0) return count;
-  if (schedules.preemptions == 0) return count + ", among them all without a preemption";
-  return count + ", among them all with up to " + counted(static_cast<std::uint64_t>(schedules.preemptions), "preemption");
+  std::string text = count;
+  if (schedules.preemptions == 0) text += ", among them all without a preemption";
+  if (schedules.preemptions > 0) {
+    text += ", among them all with up to " + counted(static_cast<std::uint64_t>(schedules.preemptions), "preemption");
+  }
+  return schedules.sampled == 0 ? text : text + ", then " + grouped(schedules.sampled) + " at random";
 }
 
 Json json_of(const ScheduleCoverage& schedules) {
   return {{"visited", schedules.schedules},
+          {"sampled", schedules.sampled},
           {"exhaustive", schedules.exhaustive},
           {"all_with_preemptions_up_to", schedules.preemptions < 0 ? Json(nullptr) : Json(schedules.preemptions)}};
 }
@@ -148,6 +152,7 @@ class ExploreCommand {
     }
     plan_.limits.most_preemptions = values_["preemptions"].as<std::uint32_t>();
     POWERCUT_TRY(plan_.limits.most_schedules, number("schedules", 1'000'000'000));
+    plan_.limits.sampled_schedules = kExploreSampledSchedules;
     if (values_.count("max-recoveries") > 0) {
       POWERCUT_TRY(plan_.most_recoveries, number("max-recoveries", std::numeric_limits<std::uint64_t>::max()));
     }
@@ -249,6 +254,7 @@ class ExploreCommand {
 
   static void add(ScheduleCoverage& all, const ScheduleCoverage& one) {
     all.schedules += one.schedules;
+    all.sampled += one.sampled;
     all.preemptions = std::min(all.preemptions, one.preemptions);
     all.exhaustive = all.exhaustive && one.exhaustive;
   }
@@ -258,7 +264,7 @@ class ExploreCommand {
     CaseReport all;
     all.explored.setting.nested = nested_of(report.cases.front().explored.setting);
     all.rounds = all.explored.setting.nested + 1;
-    all.schedules = {0, std::numeric_limits<int>::max(), true};
+    all.schedules = {0, std::numeric_limits<int>::max(), true, 0};
     double states = 0;
     for (const CaseReport& one : report.cases) {
       all.points += one.points;
@@ -388,7 +394,9 @@ po::options_description exploration_options(std::uint64_t schedules) {
                         "where there are several sessions: how often one may be interrupted that could go on; every "
                         "interleaving with so many is visited");
   options.add_options()("schedules", po::value<std::uint64_t>()->value_name("N")->default_value(schedules),
-                        "no more interleavings of a case than this");
+                        fmt::format("no more interleavings of a case than this one after another; if there are more, {} at random",
+                                    kExploreSampledSchedules)
+                            .c_str());
   options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
                         "processes that share the crash points; what is found does not depend on it");
   options.add_options()("time", po::value<double>()->value_name("SECONDS"), "stop cleanly after so long");

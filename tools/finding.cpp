@@ -31,7 +31,14 @@ Result<Finding> investigate(const Invocation& invocation, Finding finding, const
         const auto made = simplest();
         if (!made) return std::string();
         const auto blamed = properties::blame(*made);
-        return (blamed.has_value() ? blamed.value().sentence : std::string()) + "\n" + properties::to_json(*made);
+        nlohmann::ordered_json told = nlohmann::ordered_json::object();
+        if (blamed.has_value()) {
+          told["blame"] = blamed.value().sentence;
+          told["statements"] = blamed.value().statements;
+          told["turns"] = blamed.value().turns;
+        }
+        // Names of rows may be any bytes.
+        return told.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n" + properties::to_json(*made);
       },
       invocation.interrupted);
   if (text.has_error() || text.value().empty()) {
@@ -44,7 +51,10 @@ Result<Finding> investigate(const Invocation& invocation, Finding finding, const
   }
   const std::size_t line = text.value().find('\n');
   POWERCUT_TRY(const Case found, properties::case_from_json(text.value().substr(line + 1), invocation.engines));
-  finding.blame = text.value().substr(0, line);
+  const auto told = nlohmann::ordered_json::parse(text.value().substr(0, line));
+  finding.blame = told.value("blame", std::string());
+  finding.statements = told.value("statements", std::vector<std::string>());
+  finding.turns = told.value("turns", std::string());
   finding.violation = found.failure.violation;
   for (const auto& step : found.steps) finding.steps.push_back(describe(*found.setting.workload, step));
   finding.crash = found.failure.crash_point == properties::kNoCrash
@@ -69,10 +79,12 @@ void print_finding(const Finding& finding) {
   fmt::print("  promised: {}\n", describe(finding.violation.oracle));
   for (const auto& line : finding.violation.differences) fmt::print("  {}\n", line);
   if (!finding.blame.empty()) fmt::print("  why: {}\n", finding.blame);
+  for (const auto& line : finding.statements) fmt::print("    {}\n", line);
   if (!finding.steps.empty()) {
     fmt::print("\nseed {}, made as simple as it gets: {} {}, then {}\n", finding.seed, finding.steps.size(),
                finding.steps.size() == 1 ? "step" : "steps", finding.crash);
     for (std::size_t at = 0; at < finding.steps.size(); ++at) fmt::print("  {}  {}\n", at, finding.steps[at]);
+    if (!finding.turns.empty()) fmt::print("whose turn it was: {}\n", finding.turns);
     fmt::print("\ncase file   {}\ntrace hash  {}\n", finding.case_file, finding.trace_hash);
   } else {
     fmt::print("\nseed {}\n", finding.seed);
@@ -85,6 +97,8 @@ nlohmann::ordered_json to_json(const Finding& finding) {
           {"summary", finding.violation.summary},
           {"differences", finding.violation.differences},
           {"blame", finding.blame},
+          {"statements", finding.statements},
+          {"turns", finding.turns},
           {"seed", finding.seed},
           {"steps", finding.steps},
           {"crash", finding.crash},

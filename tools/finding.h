@@ -18,7 +18,9 @@ struct Finding {
   std::uint64_t seed = 0;
   std::vector<std::string> steps;  // empty if the failure could not be made simple
   std::string crash;
-  std::string blame;  // a sentence; empty if the failure could not be made simple
+  std::string blame;                    // a sentence; empty if the failure could not be made simple
+  std::vector<std::string> statements;  // of sessions side by side, as Blame::statements
+  std::string turns;                    // whose turn it was; empty where one session runs alone
   std::string case_file;
   std::string trace_hash;
   std::string replay;  // the command

@@ -51,6 +51,9 @@ std::string why(const Replayed& replayed, const Blame& blame) {
       out += "    " + line + "\n";
     }
   }
+  if (!blame.statements.empty()) out += "  the statements that make it up:\n";
+  for (const auto& line : blame.statements) out += "    " + line + "\n";
+  if (!blame.turns.empty()) out += "  whose turn it was:\n" + wrapped(blame.turns, "    ");
   if (!blame.context.empty())
     out += blame.lost.empty() && blame.kept.empty() ? "  what came last:\n" : "  the operations around it:\n";
   for (const auto& line : blame.context) out += "    " + line + "\n";
@@ -82,6 +85,8 @@ Json json_of(const Blame& blame) {
   json["kept"] = Json::array();
   for (const auto& change : blame.kept) json["kept"].push_back(json_of(change));
   json["context"] = blame.context;
+  json["statements"] = blame.statements;
+  json["turns"] = blame.turns;
   json["minimal"] = blame.minimal;
   json["recoveries"] = blame.recoveries;
   return json;

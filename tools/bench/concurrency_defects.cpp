@@ -85,6 +85,7 @@ std::string explored(properties::CampaignPlan plan) {
   exploration.limits.most_further = tools::kExploreFurther;
   exploration.limits.most_preemptions = tools::kExplorePreemptions;
   exploration.limits.most_schedules = tools::kExploreSchedules;
+  exploration.limits.sampled_schedules = tools::kExploreSampledSchedules;
   exploration.most_recoveries = 3'000'000;
   const std::atomic<bool> stop{false};
   const auto report = properties::explore_cases(cases, exploration, stop, nullptr);
