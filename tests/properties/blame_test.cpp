@@ -4,6 +4,7 @@
 #include "properties/exploration.h"
 #include "properties/replay.h"
 #include "properties/source_lines.h"
+#include "properties/statements.h"
 #include "recovery/ledger_engine.h"
 #include "tests/support/property.h"
 
@@ -123,6 +124,39 @@ TEST_CASE("blame is the same each time, and a case that does not fail has none")
   sound.setting.defects.clear();
   REQUIRE(blame(sound).has_error());
   CHECK(blame(sound).error().code() == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("what a session saw of another is told by their statements and not by writes") {
+  const auto kind = recovery::make_ledger_kind();
+  // One shows when the power fails, the other with the power on.
+  for (const std::string_view defect : {"locks-before-log", "committed-read-unlocked"}) {
+    INFO(defect);
+    CampaignPlan plan;
+    plan.kind = kind.get();
+    plan.defects = {std::string(defect)};
+    plan.model = faultfs::preset("posix").value();
+    plan.workloads = {find_workload("sessions").value()};
+    auto campaign = std::move(Campaign::make(plan)).value();
+    std::optional<Case> failing;
+    for (std::uint64_t seed = 1; seed <= 100 && !failing; ++seed) failing = campaign.simplest_case(seed);
+    REQUIRE(failing);
+    REQUIRE(failing->failure.violation.oracle == Oracle::kIsolated);
+    const Blame found = blame(*failing).value();
+    CHECK(to_string(found.kind) == "anomaly");
+    CHECK(found.lost.empty());
+    CHECK(found.kept.empty());
+    CHECK(found.sentence.find("reached the disk") == std::string::npos);
+    CHECK(found.sentence.find(" read accounts[") != std::string::npos);
+    const auto& involved = failing->failure.violation.transactions;
+    REQUIRE(involved.size() == 2);
+    for (const std::string& transaction : involved) {
+      const auto of_it = [&](const std::string& line) { return line.starts_with(transaction + ", session "); };
+      CHECK(std::any_of(found.statements.begin(), found.statements.end(), of_it));
+      CHECK(found.sentence.find(transaction) != std::string::npos);
+    }
+    CHECK(found.statements.size() <= kMostStatements + 1 + involved.size());
+    CHECK(found.turns.starts_with("session 0: its first "));
+  }
 }
 
 TEST_CASE("every operation of a told replay has its source line, and none has if there is no debug information") {
