@@ -65,7 +65,7 @@ TEST_CASE("the scenarios for it hold in all interleavings that there are, in eve
     CHECK(report.cases[0].schedules.exhaustive);
     CHECK(report.cases[0].coverage.exhaustive);
     CHECK(report.cases[0].nested_coverage.exhaustive);
-    CHECK(report.cases[0].schedules.schedules >= 400);
+    CHECK(report.cases[0].schedules.schedules >= 150);
     CHECK(report.figures.distinct_outcomes >= 8);
   }
 }
