@@ -21,6 +21,7 @@
 #endif
 #endif
 #ifdef POWERCUT_ASAN_FIBERS
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -111,6 +112,8 @@ FiberId Scheduler::spawn(std::string name, std::function<void()> body) {
 #ifdef POWERCUT_ASAN_FIBERS
   made->bottom = static_cast<char*>(made->stack.memory) + page_bytes();
   made->size = made->stack.bytes - page_bytes();
+  // The frames that the fiber before was in when it ended never returned: what guarded them is still in the way.
+  __asan_unpoison_memory_region(made->bottom, made->size);
 #endif
   made->context = Context(std::allocator_arg, StackOfPool(made->stack), [this, id](Context&& /*nobody*/) {
     arrived(id);
