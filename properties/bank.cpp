@@ -67,8 +67,8 @@ class Bank final : public Workload {
 }  // namespace
 
 const Workload& bank() {
-  static const Bank workload;
-  return workload;
+  static const Bank kWorkload;
+  return kWorkload;
 }
 
 std::optional<Step> draw_other_step(Random& random) {

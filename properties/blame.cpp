@@ -424,6 +424,7 @@ class Telling {
   void tell_without_numbers() {
     const auto parts = [&](const std::vector<BlamedChange>& changes) {
       std::vector<std::string> texts;
+      texts.reserve(changes.size());
       for (const BlamedChange& change : changes) texts.push_back(part(change));
       return joined(texts);
     };

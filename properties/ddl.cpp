@@ -119,8 +119,8 @@ class Ddl final : public Workload {
 }  // namespace
 
 const Workload& ddl() {
-  static const Ddl workload;
-  return workload;
+  static const Ddl kWorkload;
+  return kWorkload;
 }
 
 }  // namespace powercut::properties

@@ -79,8 +79,8 @@ class KeyValue final : public Workload {
 }  // namespace
 
 const Workload& kv() {
-  static const KeyValue workload;
-  return workload;
+  static const KeyValue kWorkload;
+  return kWorkload;
 }
 
 }  // namespace powercut::properties

@@ -308,8 +308,8 @@ class Orders final : public Workload {
 }  // namespace
 
 const Workload& orders() {
-  static const Orders workload;
-  return workload;
+  static const Orders kWorkload;
+  return kWorkload;
 }
 
 }  // namespace powercut::properties

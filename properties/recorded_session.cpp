@@ -81,7 +81,7 @@ void RecordedSession::end(History::Outcome outcome) {
 
 Result<void> RecordedSession::checkpoint() {
   before_statement();
-  const auto answer = record_.database->checkpoint();
+  auto answer = record_.database->checkpoint();
   if (answer.has_error() && answer.error().code() == ErrorCode::kUnsupported) return success();
   told([] { return std::string("checkpoint"); }, answer);
   return answer;
@@ -133,7 +133,7 @@ Result<void> RecordedSession::write_marker() {
   std::string row;
   marker_key(record_.model.transaction(number_), key);
   engine::encode_row({}, row);
-  const auto answer = insert(0, key, row);
+  auto answer = insert(0, key, row);
   if (answer.has_error() && answer.error().code() == ErrorCode::kAlreadyExists) {
     fail(Oracle::kOrdered, "its marker is there before it was written");
   }

@@ -79,8 +79,8 @@ class Savepoints final : public Workload {
 }  // namespace
 
 const Workload& savepoints() {
-  static const Savepoints workload;
-  return workload;
+  static const Savepoints kWorkload;
+  return kWorkload;
 }
 
 }  // namespace powercut::properties

@@ -74,7 +74,7 @@ class ScenarioWorkload final : public Workload {
 
   Result<void> perform(RecordedSession& session, const Operation& operation) const override {
     if (operation.kind != OperationKind::kStatement) return Workload::perform(session, operation);
-    const auto done = execute(session, statements_[operation.a]);
+    auto done = execute(session, statements_[operation.a]);
     // As its file says, a statement that fails ends the transaction, or the session goes on after it.
     if (operation.b == kEndsTransaction) return done;
     if (done.has_error() && done.error().code() == ErrorCode::kTimeout) return success();

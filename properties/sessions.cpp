@@ -217,8 +217,8 @@ class Sessions final : public Workload {
 }  // namespace
 
 const Workload& sessions() {
-  static const Sessions workload;
-  return workload;
+  static const Sessions kWorkload;
+  return kWorkload;
 }
 
 }  // namespace powercut::properties

@@ -238,7 +238,7 @@ std::string describe(const Workload& workload, const Operation& operation) {
     workload.row(operation.table, operation.a, operation.amount, bytes);
     return engine::row_text(workload.tables()[operation.table].columns, bytes);
   };
-  const std::string name(to_string(operation.kind));
+  std::string name(to_string(operation.kind));
   switch (operation.kind) {
     case OperationKind::kTransfer:
       return "transfer " + std::to_string(operation.amount) + " from " + table + "[" + a + "] to " + table + "[" + b + "]";

@@ -88,7 +88,7 @@ Result<void> LedgerSession::set_lock_limit(std::uint64_t nanoseconds) {
 Result<void> LedgerSession::commit() {
   POWERCUT_TRYV(usable());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "commit: no transaction is open");
-  const auto done = transaction_->commit();
+  auto done = transaction_->commit();
   if (done.has_error() && !core_.log.failure()) {
     if (transaction_->is_in_doubt()) fail_transaction("a commit failed", done.error());
     return done;
@@ -141,7 +141,7 @@ Result<void> LedgerSession::rollback_to(std::string_view name) {
   if (failed_ && (!transaction_ || transaction_->is_in_doubt())) return *failed_;
   POWERCUT_TRY(const std::size_t at, find_savepoint(name));
   savepoints_.resize(at + 1);
-  const auto done = transaction_->undo_to(savepoints_[at].mark);
+  auto done = transaction_->undo_to(savepoints_[at].mark);
   if (core_.options.defects.savepoint_gives_locks_back) core_.locks.release_all(transaction_->locks());
   failed_.reset();
   if (done.has_error()) fail_transaction("a rollback to a savepoint failed", done.error());

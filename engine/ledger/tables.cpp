@@ -66,7 +66,7 @@ Result<void> LedgerSession::add_table(const engine::TableSchema& schema) {
   made.indexes.resize(unique_columns(schema));
   POWERCUT_TRYV(check_schema(made));
   std::vector<PageId> roots;
-  const auto done = make_table(made, roots);
+  auto done = make_table(made, roots);
   if (done.has_error()) core_.unused_pages.insert(core_.unused_pages.end(), roots.begin(), roots.end());
   return done;
 }
