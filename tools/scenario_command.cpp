@@ -136,6 +136,12 @@ int scenario_command(const Invocation& invocation) {
   if (json.has_error()) return fail(json.error());
 
   if (parsed.values.count("explore") > 0) return explore(invocation, parsed.values);
+  for (const char* const name :
+       {"nested", "preemptions", "schedules", "jobs", "time", "max-recoveries", "point", "further", "output"}) {
+    if (parsed.values.count(name) > 0 && !parsed.values[name].defaulted()) {
+      return fail(kWrongUsage, fmt::format("--{} says something only with --explore", name));
+    }
+  }
 
   // In a process of its own, since the engine may crash.
   const auto told =
