@@ -172,6 +172,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("explore --time 0", "--time 0: must be more than 0 seconds");
   refused("explore --point 0", "--point 0: must be from 1");
   refused("explore --boots 3", "boots");
+  refused("scenario --jobs 1 " POWERCUT_SCENARIOS "/order-out-of-stock.scenario", "--jobs says something only with --explore");
   refused("fly", "no command is called 'fly'; there are: run explore replay scenario log list");
 }
 
