@@ -1,6 +1,7 @@
 // Any sequence of statements against a model in maps: random schemas, rows, edits and alterations, constraints, savepoints,
 // and reopenings without a close.
 #include "engine/ledger/catalogue.h"
+#include "engine/ledger/page.h"
 #include "faultfs/random.h"
 #include "tests/support/ledger_database.h"
 
@@ -96,6 +97,8 @@ class Run {
   bool one_in(std::uint32_t count) { return below(count) == 0; }
   std::string any_name() { return std::string(1, static_cast<char>('p' + below(3))); }
   std::string any_key() { return std::string(below(4) == 0 ? 200 : 0, 'k') + std::to_string(below(12)); }
+  // Longer rows are no rows of any table.
+  static bool fits(const std::string& key, const std::string& bytes) { return key.size() + bytes.size() <= ledger::kMostCellBytes; }
   std::string any_value(ColumnType type) {
     if (one_in(4)) return encoded({});
     if (type == ColumnType::kInteger) return encoded(std::int64_t{below(30)} - 2);
@@ -231,6 +234,7 @@ class Run {
       found->second.rows[key] = row;
     }
     const std::string bytes = bytes_of(row);
+    if (is_table && !fits(key, bytes)) return;
     const auto result = what == 1   ? session_->update(name, key, bytes)
                         : what == 2 ? session_->insert(name, key, bytes)
                                     : session_->put(name, key, bytes);
@@ -259,6 +263,7 @@ class Run {
           const std::size_t at = below(static_cast<std::uint32_t>(row.size()));
           changed[at] = any_value(table->second.columns[at].type);
         }
+        if (!fits(key, bytes_of(changed))) changed = row;
         plan[key] = {what, changed};
         if (refused || what == RowEdit::kKeep) continue;
         const bool can = what == RowEdit::kErase ? !referred_to(after, name, key) : allowed(after, name, key, changed);
