@@ -118,7 +118,7 @@ struct StepStart {
 };
 
 // All that was done: [0] by the workload, [n] by the n-th recovery and what followed it.
-struct History {
+struct IoHistory {
   std::vector<std::vector<Operation>> operations{1};
   std::vector<StepStart> steps;
   std::size_t crash_step = 0;
@@ -154,7 +154,7 @@ class OperationSink final : public faultfs::TraceSink {
 
 class Observer final : public CheckObserver {
  public:
-  explicit Observer(History& history) : history_(history) {}
+  explicit Observer(IoHistory& history) : history_(history) {}
 
   std::map<Chain, Survivor> survivors;
 
@@ -179,7 +179,7 @@ class Observer final : public CheckObserver {
 
  private:
   std::uint32_t recovery_ = 1;
-  History& history_;
+  IoHistory& history_;
   std::deque<OperationSink> sinks_;  // by boot
 };
 
@@ -195,7 +195,7 @@ class Search {
   };
   std::vector<Fate> lost;
   std::vector<Fate> kept;
-  History history;  // of the recoveries with `lost` lost and all else newest
+  IoHistory history;  // of the recoveries with `lost` lost and all else newest
   bool minimal = true;
   Oracle oracle = Oracle::kAlive;
   Violation first;  // as it happens with nothing changed
@@ -228,7 +228,7 @@ class Search {
     return violation && violation->oracle == oracle;
   }
 
-  std::map<Chain, Survivor> observe(const Answers& answers, History& told) {
+  std::map<Chain, Survivor> observe(const Answers& answers, IoHistory& told) {
     ChainChoices choices(plan_, answers);
     Observer observer(told);
     static_cast<void>(checker_.check(moment_, choices, &observer));
@@ -289,7 +289,7 @@ class Search {
       std::uint32_t& pick = less.given[chain];
       const bool garbage = pick > all.at(chain).oldest;
       pick = garbage ? 0 : pick - 1;
-      History unused;
+      IoHistory unused;
       auto version = observe(less, unused)[chain];
       const auto here = survivors.find(chain);
       if (here != survivors.end()) version.path = here->second.path;
@@ -325,9 +325,9 @@ class Search {
       for (pick = oldest[chain] - 1; pick > 0 && !fails(answers); --pick) {
       }
     }
-    History unused;
+    IoHistory unused;
     auto at_oldest = observe(answers, unused);
-    History unused_too;
+    IoHistory unused_too;
     auto at_newest = observe(base_, unused_too);
     for (const Chain& chain : keeping) {
       // Operations of a recovery are numbered as in the run that is told.
@@ -359,7 +359,7 @@ std::string ordinal(std::uint32_t number) {
 // Puts what the search found into words, beside the history.
 class Telling {
  public:
-  Telling(const Case& failing, const Search& search, const History& history)
+  Telling(const Case& failing, const Search& search, const IoHistory& history)
       : failing_(failing), search_(search), history_(history) {}
 
   Blame tell() {
@@ -842,7 +842,7 @@ class Telling {
 
   const Case& failing_;
   const Search& search_;
-  const History& history_;
+  const IoHistory& history_;
   SourceLines lines_;
   Blame blame_;
 };
@@ -860,7 +860,7 @@ Blame anomaly(const Violation& violation, const std::vector<Exchange>& statement
   return blame;
 }
 
-Blame with_the_power_on(const History& history, const Violation& violation, const std::vector<Exchange>& statements) {
+Blame with_the_power_on(const IoHistory& history, const Violation& violation, const std::vector<Exchange>& statements) {
   if (violation.oracle == Oracle::kIsolated) return anomaly(violation, statements, "It shows with the power on");
   Blame blame;
   blame.kind = Blame::Kind::kPowerOn;
@@ -890,7 +890,7 @@ Result<Blame> blame(const Case& failing) {
   POWERCUT_TRY(const auto engine, failing.setting.kind->make(failing.setting.options, failing.setting.defects));
   Checker checker(*engine, failing.setting);
   Timeline timeline;
-  History history;
+  IoHistory history;
   OperationSink sink(history.operations, 0);
   std::vector<Exchange> statements;
   std::optional<Blame> found;

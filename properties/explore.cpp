@@ -252,7 +252,7 @@ std::optional<Failure> Explorer::one_schedule(const Steps& steps, faultfs::Choic
   const auto at_moment = [&](const CrashMoment& moment) {
     PointReport report;
     if (side_by_side) {
-      if (!moments_.insert(combine(combine(moment.disk.image_hash(), moment.model.hash()), moment.history_hash)).second)
+      if (!moments_.insert(combine(combine(moment.disk.image_hash(), moment.model.hash()), moment.history->hash())).second)
         return true;
     } else {
       const std::tuple now{moment.disk.operations(), moment.step, moment.model.hash()};

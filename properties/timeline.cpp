@@ -94,6 +94,7 @@ class Run {
       side_by_side_.run(*database_, steps_, first, last, schedule, watch_.step);
       if (record_.violation) return std::move(record_.violation);
       if (!stopped_) {
+        judged_.clear();
         if (auto violation = judge(0)) return violation;
       }
       first = last;
@@ -109,7 +110,7 @@ class Run {
     judged_.clear();
     const std::size_t step = scheduler_.in_fiber() ? side_by_side_.step() : step_;
     stopped_ = !hook_({next_point_++, step, where, disk_, model_, steps_[step].kind == StepKind::kSetUp ? steps_[step] : kNone,
-                       steps_.front(), &judge_, history_.hash()});
+                       steps_.front(), &judge_, &history_});
     if (stopped_) scheduler_.stop();
   }
 

@@ -15,6 +15,7 @@
 #include "faultfs/sim_disk.h"
 #include "faultfs/trace.h"
 #include "properties/case.h"
+#include "properties/history.h"
 #include "properties/model.h"
 #include "properties/statements.h"
 #include "properties/step.h"
@@ -44,7 +45,7 @@ struct CrashMoment {
   const Step& interrupted;
   const Step& set_up;
   const IsolationJudge* judge = nullptr;  // null where one session runs alone
-  std::uint64_t history_hash = 0;         // of what the judge looks at: equal histories have equal hashes
+  const History* history = nullptr;       // that it judges
 };
 
 // Watches a timeline for replay; each may be empty.

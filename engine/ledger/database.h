@@ -96,6 +96,8 @@ class LedgerSession final : public engine::Session {
   Result<void> lock_table(LockOwner* owner, std::string_view name, TableLock mode);
   LockOwner* locks() { return &transaction_->locks(); }
   engine::Isolation level() const { return transaction_ ? level_ : isolation_; }
+  // Whether reading locks no rows.
+  bool reads_unlocked() const;
   Result<std::size_t> find_savepoint(std::string_view name) const;
 
   // Runs a statement in the open transaction, or in one of its own. What a statement that fails has done is taken back; if

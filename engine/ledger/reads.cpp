@@ -31,6 +31,11 @@ Result<LedgerSession::TableRef> LedgerSession::table(LockOwner* owner, std::stri
   return table(name);
 }
 
+bool LedgerSession::reads_unlocked() const {
+  return level() == Isolation::kReadUncommitted ||
+         (level() == Isolation::kReadCommitted && core_.options.defects.committed_read_unlocked);
+}
+
 Result<bool> LedgerSession::find_row(const Table& in, std::string_view key, std::string& row) {
   POWERCUT_TRY(const BTree::Leaf leaf, BTree(*core_.store, in.root).find(key));
   if (!leaf.found) return false;
@@ -50,14 +55,12 @@ Result<bool> LedgerSession::get(std::string_view table_name, std::string_view ke
 }
 
 Result<bool> LedgerSession::read_row(LockOwner* owner, const Table& from, std::string_view key, std::string& row, RowLock lock) {
-  const bool unlocked = level() == Isolation::kReadUncommitted ||
-                        (level() == Isolation::kReadCommitted && core_.options.defects.committed_read_unlocked);
-  if (owner == nullptr || (lock == RowLock::kNone && unlocked)) return find_row(from, key, row);
+  if (owner == nullptr || (lock == RowLock::kNone && reads_unlocked())) return find_row(from, key, row);
   const RowMode mode = lock == RowLock::kUpdate ? RowMode::kUpdate : RowMode::kShared;
   POWERCUT_TRY(const RowMode before, core_.locks.lock_row(*owner, from.root, key, mode));
   POWERCUT_TRY(const bool found, find_row(from, key, row));
-  bool to_the_end = lock != RowLock::kNone || level() == Isolation::kSerializable ||
-                    (level() == Isolation::kRepeatableRead && found && !core_.options.defects.read_lock_short);
+  const bool to_the_end = lock != RowLock::kNone || level() == Isolation::kSerializable ||
+                          (level() == Isolation::kRepeatableRead && found && !core_.options.defects.read_lock_short);
   if (!to_the_end) core_.locks.unlock_row(*owner, from.root, key, before);
   return found;
 }
@@ -84,9 +87,7 @@ Result<void> LedgerSession::scan(std::string_view table_name, std::string_view f
 Result<void> LedgerSession::scan_rows(LockOwner* owner, const Table& of, std::string_view from, std::string_view to,
                                       const engine::RowVisitor& visit) {
   BTree tree(*core_.store, of.root);
-  const bool unlocked = level() == Isolation::kReadUncommitted ||
-                        (level() == Isolation::kReadCommitted && core_.options.defects.committed_read_unlocked);
-  if (owner == nullptr || unlocked) return tree.scan(from, to, visit);
+  if (owner == nullptr || reads_unlocked()) return tree.scan(from, to, visit);
   POWERCUT_TRY(const bool added, core_.locks.lock_range(*owner, of.root, from, to));
   const bool rows_to_the_end = level() == Isolation::kRepeatableRead && !core_.options.defects.read_lock_short;
   std::vector<std::string> found;
