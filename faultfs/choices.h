@@ -65,6 +65,11 @@ class RandomChoices final : public Choices {
   std::vector<std::uint32_t> picks_;
 };
 
+// Picks 0 always and records nothing: for real runs, where nothing is replayed.
+class FirstChoice final : public Choices {
+  std::uint32_t choose(std::uint32_t /*n*/, const ChoiceLabel& /*label*/) override { return 0; }
+};
+
 // Replays a recorded list. Past its end every pick is 0. A recorded pick that is out of range (the list belongs to
 // another case) is taken modulo n, so that any list of numbers is a legal case; picks() gives what was really taken.
 class RecordedChoices final : public Choices {

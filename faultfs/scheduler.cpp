@@ -94,6 +94,12 @@ bool Scheduler::is_parked(FiberId id) const { return fibers_[id]->wait != nullpt
 
 bool Scheduler::has_ended(FiberId id) const { return fibers_[id]->ended; }
 
+void Scheduler::set_completions(Completions* completions) {
+  POWERCUT_ASSERT(choices_ == nullptr, "time does not change its meaning while fibers run");
+  completions_ = completions;
+  if (completions_ != nullptr) began_ = completions_->clock();
+}
+
 FiberId Scheduler::spawn(std::string name, std::function<void()> body) {
   const auto id = static_cast<FiberId>(fibers_.size());
   auto made = std::make_unique<Fiber>();
@@ -142,6 +148,7 @@ Result<void> Scheduler::run(Choices& choices) {
   POWERCUT_ASSERT(!in_fiber(), "run() is not called from a fiber");
   choices_ = &choices;
   now_ = 0;
+  if (completions_ != nullptr) began_ = completions_->clock();
   stopped_ = false;
   stall_.clear();
   if (running_ > 0) switch_to(choose(false, "the begin"));
@@ -172,8 +179,9 @@ Scheduler::Woken Scheduler::park(const Wait& wait, std::uint64_t limit) {
   Fiber& self = at(current_);
   self.wait = &wait;
   self.woken = Woken::kWoken;
-  if (limit < kNoLimit - now_) {
-    self.limit = now_ + limit;
+  const std::uint64_t begin = now();
+  if (limit < kNoLimit - begin) {
+    self.limit = begin + limit;
     limits_.emplace(self.limit, current_);
   }
   switch_to(choose(false, "a wait"));
@@ -195,15 +203,43 @@ void Scheduler::time_out(FiberId id) {
   at(id).woken = Woken::kTimedOut;
 }
 
+// Of real time.
+void Scheduler::end_limits() {
+  if (limits_.empty()) return;
+  const std::uint64_t here = now();
+  while (!limits_.empty() && limits_.begin()->first <= here) time_out(limits_.begin()->second);
+}
+
+void Scheduler::wait_for_completions() {
+  while (ready_.empty() && (completions_->pending() || !limits_.empty())) {
+    const std::uint64_t here = now();
+    const std::uint64_t end = limits_.empty() ? kNoLimit : limits_.begin()->first;
+    if (end > here) completions_->wait(end == kNoLimit ? kNoLimit : end - here);
+    end_limits();
+  }
+}
+
 FiberId Scheduler::take_ready(std::size_t at) {
   const FiberId taken = ready_[at];
   ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(at));
   return taken;
 }
 
-// Who runs next. The options: the fiber that runs, if it can go on; those that are ready, the longest waiting first; and that
-// the earliest limit is over.
+// Who runs next. The options: the fiber that runs, if it can go on; those that are ready, the longest waiting first; and, of
+// virtual time, that the earliest limit is over.
 FiberId Scheduler::choose(bool current_can_go_on, std::string_view where) {
+  if (completions_ != nullptr) {
+    if (++turns_ >= kTurnsPerPoll) {
+      turns_ = 0;
+      completions_->poll();
+      end_limits();
+      if (current_can_go_on && !ready_.empty()) {
+        ready_.push_back(current_);
+        current_can_go_on = false;
+      }
+    }
+    if (!current_can_go_on) wait_for_completions();
+  }
   if (!current_can_go_on && ready_.empty()) {
     if (limits_.empty()) {
       report_stall();
@@ -220,7 +256,7 @@ FiberId Scheduler::choose(bool current_can_go_on, std::string_view where) {
     ChoiceLabel label{"fiber", current_, 0, !current_can_go_on};
     label.name = where;
     label.free_options = current_can_go_on ? 1 : untimed;
-    picked = choices_->pick(untimed + (limits_.empty() ? 0 : 1), label);
+    picked = choices_->pick(untimed + (limits_.empty() || completions_ != nullptr ? 0 : 1), label);
   }
   if (picked < own) return current_;
   if (current_can_go_on) ready_.push_back(current_);

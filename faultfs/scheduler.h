@@ -7,6 +7,9 @@
 //
 // Time passes only where nothing else can happen, or where a pick lets the earliest limit end early: so "the wait timed out
 // just before it would have been granted" is among the interleavings.
+//
+// With a source of completions (real I/O) the scheduler waits there when no fiber is ready, time is the source's clock, and a
+// limit ends when it is over, never by a pick. Such a run cannot be replayed.
 #pragma once
 
 #include "faultfs/choices.h"
@@ -27,6 +30,23 @@
 namespace powercut::faultfs {
 
 using FiberId = std::uint32_t;
+
+// What wakes fibers from outside: the completions of requests that the kernel works on. For a Scheduler.
+class Completions {
+ public:
+  // Some request has not completed, so waiting is not for ever.
+  virtual bool pending() const = 0;
+  // Wakes the fibers whose requests have completed. Does not block.
+  virtual void poll() = 0;
+  // The same, but blocks until one completes or so many nanoseconds are over. May return early for no reason; is also called
+  // with nothing pending, to sleep.
+  virtual void wait(std::uint64_t nanoseconds) = 0;
+  // Nanoseconds of a clock that goes on by itself and never back.
+  virtual std::uint64_t clock() const = 0;
+
+ protected:
+  ~Completions() = default;
+};
 
 class Scheduler {
  public:
@@ -53,6 +73,13 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
   ~Scheduler();
 
+  // The source must outlive the runs, or be taken away with nullptr. Not while fibers run.
+  //
+  // With a source, every 64th time that somebody might take over it is polled, and a fiber that yields then goes behind those
+  // that are ready, whatever the picks: so neither completions nor fibers starve, even with FirstChoice.
+  void set_completions(Completions* completions);
+  bool has_completions() const { return completions_ != nullptr; }
+
   // A fiber that begins when it is first picked. Fibers are numbered from 0 in the order of spawning, anew after each run.
   FiberId spawn(std::string name, std::function<void()> body);
 
@@ -73,12 +100,12 @@ class Scheduler {
   bool is_parked(FiberId fiber) const;
   bool has_ended(FiberId fiber) const;
 
-  // Virtual nanoseconds since the run began.
-  std::uint64_t now() const { return now_; }
+  // Nanoseconds since the run began: virtual, or of the clock of the completions.
+  std::uint64_t now() const { return completions_ == nullptr ? now_ : completions_->clock() - began_; }
 
   // Lets another fiber go on, if a pick says so. `where` is for people who read the picks.
   void yield(std::string_view where);
-  // Waits until woken, or for so many virtual nanoseconds. `wait` must live until it returns.
+  // Waits until woken, or for so many nanoseconds of now(). `wait` must live until it returns.
   Woken park(const Wait& wait, std::uint64_t limit = kNoLimit);
   // The fiber can go on; no effect unless it is parked. It runs when it is picked.
   void wake(FiberId fiber);
@@ -89,9 +116,12 @@ class Scheduler {
   class StackOfPool;
   static constexpr FiberId kNobody = std::numeric_limits<FiberId>::max();
   static constexpr std::size_t kStackBytes = std::size_t{256} << 10U;
+  static constexpr std::uint32_t kTurnsPerPoll = 64;
 
   FiberId choose(bool current_can_go_on, std::string_view where);
   void time_out(FiberId fiber);
+  void end_limits();
+  void wait_for_completions();
   FiberId take_ready(std::size_t at);
   void switch_to(FiberId next);
   void arrived(FiberId here);
@@ -105,9 +135,12 @@ class Scheduler {
   std::deque<FiberId> ready_;                           // can go on, but do not run; the longest waiting first
   std::set<std::pair<std::uint64_t, FiberId>> limits_;  // of the parked that have one
   Choices* choices_ = nullptr;
+  Completions* completions_ = nullptr;
+  std::uint32_t turns_ = 0;  // since the completions were polled
+  std::uint64_t began_ = 0;  // by their clock
   FiberId current_ = kNobody;
-  FiberId left_ = kNobody;  // the fiber that ended last, whose stack is free when the next has arrived
-  std::uint64_t now_ = 0;
+  FiberId left_ = kNobody;   // the fiber that ended last, whose stack is free when the next has arrived
+  std::uint64_t now_ = 0;    // without completions
   std::size_t running_ = 0;  // fibers that have not ended
   bool stopped_ = false;
   std::string stall_;

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -187,6 +188,123 @@ TEST_CASE("a random schedule runs thousands of switches on small stacks") {
     REQUIRE(scheduler.run(choices).has_value());
     CHECK(sum == expected);
   }
+}
+
+// Requests that complete one after another, each 100 nanoseconds after the one before; waiting makes the clock go on.
+class Slow final : public Completions {
+ public:
+  explicit Slow(Scheduler& scheduler) : scheduler_(scheduler) { scheduler.set_completions(this); }
+
+  void run() {
+    requests_.push_back(scheduler_.current());
+    CHECK(scheduler_.park(For("a request")) == Scheduler::Woken::kWoken);
+  }
+
+  bool pending() const override { return !requests_.empty(); }
+  void poll() override {
+    ++polls;
+    if (!requests_.empty()) complete();
+  }
+  void wait(std::uint64_t nanoseconds) override {
+    REQUIRE((pending() || nanoseconds != Scheduler::kNoLimit));
+    if (!pending() || nanoseconds < 100) {
+      time += nanoseconds;
+    } else if (early) {
+      early = false;
+    } else {
+      complete();
+    }
+  }
+  std::uint64_t clock() const override { return time; }
+
+  int polls = 0;
+  bool early = true;  // the first wait returns for no reason
+  std::uint64_t time = 1000;
+
+ private:
+  void complete() {
+    time += 100;
+    scheduler_.wake(requests_.front());
+    requests_.pop_front();
+  }
+
+  Scheduler& scheduler_;
+  std::deque<FiberId> requests_;
+};
+
+TEST_CASE("where every fiber waits for completions, the scheduler waits for them too") {
+  Scheduler scheduler;
+  Slow slow(scheduler);
+  FirstChoice choices;
+  std::string said;
+  for (const char letter : {'a', 'b', 'c'}) {
+    scheduler.spawn(std::string(1, letter), [&, letter] {
+      slow.run();
+      said += letter;
+      slow.run();
+      said += letter;
+    });
+  }
+  REQUIRE(scheduler.run(choices).has_value());
+  CHECK(said == "abcabc");
+  CHECK(scheduler.now() == 600);
+}
+
+TEST_CASE("with completions a limit ends by their clock, and no pick ends it early") {
+  Scheduler scheduler;
+  Slow slow(scheduler);
+  RandomChoices choices(3);
+  const For nobody("nobody");
+  std::uint64_t ended = 0;
+  scheduler.spawn("requests", [&] {
+    for (int time = 0; time < 10; ++time) slow.run();
+    const std::uint64_t begin = scheduler.now();
+    CHECK(scheduler.park(nobody, 5000) == Scheduler::Woken::kTimedOut);
+    CHECK(scheduler.now() == begin + 5000);
+  });
+  scheduler.spawn("limited", [&] {
+    CHECK(scheduler.park(nobody, 450) == Scheduler::Woken::kTimedOut);
+    ended = scheduler.now();
+  });
+  REQUIRE(scheduler.run(choices).has_value());
+  CHECK(ended == 450);
+}
+
+TEST_CASE("a fiber that only yields starves neither completions nor limits nor other fibers") {
+  Scheduler scheduler;
+  Slow slow(scheduler);
+  FirstChoice choices;
+  const For nobody("nobody");
+  bool completed = false;
+  bool limited = false;
+  bool ran = false;
+  scheduler.spawn("busy", [&] {
+    for (int turn = 0; turn < 100'000 && !(completed && limited && ran); ++turn) {
+      ++slow.time;
+      scheduler.yield("busy");
+    }
+    CHECK((completed && limited && ran));
+  });
+  scheduler.spawn("request", [&] {
+    slow.run();
+    completed = true;
+  });
+  scheduler.spawn("limited", [&] { limited = scheduler.park(nobody, 50) == Scheduler::Woken::kTimedOut; });
+  scheduler.spawn("ready", [&] { ran = true; });
+  REQUIRE(scheduler.run(choices).has_value());
+  CHECK(slow.polls > 0);
+}
+
+TEST_CASE("with completions too, fibers that nothing can wake are named") {
+  Scheduler scheduler;
+  Slow slow(scheduler);
+  FirstChoice choices;
+  const For rain("rain");
+  scheduler.spawn("requests", [&] { slow.run(); });
+  scheduler.spawn("farmer", [&] { CHECK(scheduler.park(rain) == Scheduler::Woken::kStopped); });
+  const auto ran = scheduler.run(choices);
+  REQUIRE(ran.has_error());
+  CHECK(ran.error().message() == "deadlock: farmer waits for ever for rain");
 }
 
 }  // namespace
