@@ -2,6 +2,11 @@
 
 namespace powercut::faultfs {
 
+Result<void> File::write_durably(std::uint64_t offset, std::span<const byte> from) {
+  POWERCUT_TRYV(write_full(*this, offset, from));
+  return sync(SyncKind::kData);
+}
+
 Result<std::size_t> read_full(File& file, std::uint64_t offset, std::span<byte> into) {
   std::size_t total = 0;
   while (total < into.size()) {

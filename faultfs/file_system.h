@@ -51,6 +51,14 @@ class File {
   // When it returns success, every write, resize and allocate on this file that completed before it is durable.
   virtual Result<void> sync(SyncKind kind) = 0;
 
+  // Writes all of `from` at offset. When it returns success these bytes are durable, and the size where it is needed to read
+  // them; about what was written before, by other calls, it promises nothing. After an error none of them may be relied upon:
+  // they may be there, durable or not, or in part, and only writing them again helps, not a sync.
+  //
+  // A backend may do it in one request. This default is write_full(), then sync(kData); the simulator and the decorators keep
+  // it, so that a crash can come between the two.
+  virtual Result<void> write_durably(std::uint64_t offset, std::span<const byte> from);
+
   // Sets the size (bytes): cuts off, or extends with zeros.
   virtual Result<void> resize(std::uint64_t bytes) = 0;
 

@@ -1,55 +1,18 @@
 #include "faultfs/posix_file_system.h"
 
-#include <dirent.h>
+#include "faultfs/host_calls.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <climits>
 #include <cstdio>
-#include <cstring>
 
 namespace powercut::faultfs {
 namespace {
-
-Error system_error(std::string_view path, std::string_view call, int number) {
-  ErrorCode code = ErrorCode::kIo;
-  if (number == ENOENT) code = ErrorCode::kNotFound;
-  if (number == EEXIST) code = ErrorCode::kAlreadyExists;
-  if (number == ENOSPC || number == EDQUOT || number == EFBIG) code = ErrorCode::kNoSpace;
-  if (number == EINVAL || number == ENOTDIR || number == EISDIR || number == ENOTEMPTY || number == ENAMETOOLONG) {
-    code = ErrorCode::kInvalidArgument;
-  }
-  return {code, std::string(path) + ": " + std::string(call) + ": " + std::strerror(number)};
-}
-
-Error system_error(std::string_view path, std::string_view call) { return system_error(path, call, errno); }
-
-// Repeats a call that a signal interrupted.
-template <class Call>
-auto uninterrupted(Call&& call) {
-  for (;;) {
-    const auto result = call();
-    if (result != -1 || errno != EINTR) return result;
-  }
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 class PosixFile final : public File {
  public:
@@ -88,6 +51,20 @@ class PosixFile final : public File {
     return success();
   }
 
+  Result<void> write_durably(std::uint64_t offset, std::span<const byte> from) override {
+    while (!from.empty()) {
+      const iovec vector{const_cast<byte*>(from.data()), from.size()};
+      const auto taken =
+          uninterrupted([&] { return ::pwritev2(descriptor_.number(), &vector, 1, static_cast<off_t>(offset), RWF_DSYNC); });
+      if (taken < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) return File::write_durably(offset, from);
+      if (taken < 0) return system_error(path_, "pwritev2");
+      if (taken == 0) return Error(ErrorCode::kIo, path_ + ": a write took no bytes");
+      offset += static_cast<std::uint64_t>(taken);
+      from = from.subspan(static_cast<std::size_t>(taken));
+    }
+    return success();
+  }
+
   Result<void> resize(std::uint64_t bytes) override {
     if (uninterrupted([&] { return ::ftruncate(descriptor_.number(), static_cast<off_t>(bytes)); }) != 0) {
       return system_error(path_, "ftruncate");
@@ -120,30 +97,13 @@ class PosixFile final : public File {
 }  // namespace
 
 Result<std::unique_ptr<PosixFileSystem>> PosixFileSystem::open(std::string root) {
-  struct stat status {};
-  if (::stat(root.c_str(), &status) != 0) return system_error(root, "stat");
-  if (!S_ISDIR(status.st_mode)) return Error(ErrorCode::kInvalidArgument, root + ": not a directory");
+  POWERCUT_TRYV(check_root(root));
   return std::unique_ptr<PosixFileSystem>(new PosixFileSystem(std::move(root)));
 }
 
-Result<std::string> PosixFileSystem::host_path(std::string_view path) const {
-  for (std::string_view rest = path; !rest.empty();) {
-    const auto slash = rest.find('/');
-    const std::string_view name = rest.substr(0, slash);
-    if (name.empty() || name == "." || name == "..") {
-      return Error(ErrorCode::kInvalidArgument, std::string(path) + ": a path is names separated by single slashes");
-    }
-    rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
-  }
-  return path.empty() ? root_ : root_ + "/" + std::string(path);
-}
-
 Result<std::unique_ptr<File>> PosixFileSystem::open(std::string_view path, OpenMode mode) {
-  POWERCUT_TRY(std::string host, host_path(path));
-  int flags = O_CLOEXEC | (mode == OpenMode::kRead ? O_RDONLY : O_RDWR);
-  if (mode == OpenMode::kCreate) flags |= O_CREAT;
-  if (mode == OpenMode::kCreateNew) flags |= O_CREAT | O_EXCL;
-  const int descriptor = uninterrupted([&] { return ::open(host.c_str(), flags, 0666); });
+  POWERCUT_TRY(std::string host, host_path(root_, path));
+  const int descriptor = uninterrupted([&] { return ::open(host.c_str(), open_flags(mode), 0666); });
   if (descriptor < 0) return system_error(host, "open");
   auto file = std::make_unique<PosixFile>(descriptor, host);
   struct stat status {};
@@ -154,20 +114,20 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(std::string_view path, OpenM
 }
 
 Result<void> PosixFileSystem::rename(std::string_view from, std::string_view to) {
-  POWERCUT_TRY(const std::string source, host_path(from));
-  POWERCUT_TRY(const std::string target, host_path(to));
+  POWERCUT_TRY(const std::string source, host_path(root_, from));
+  POWERCUT_TRY(const std::string target, host_path(root_, to));
   if (::rename(source.c_str(), target.c_str()) != 0) return system_error(source, "rename");
   return success();
 }
 
 Result<void> PosixFileSystem::remove(std::string_view path) {
-  POWERCUT_TRY(const std::string host, host_path(path));
+  POWERCUT_TRY(const std::string host, host_path(root_, path));
   if (::unlink(host.c_str()) != 0) return system_error(host, "unlink");
   return success();
 }
 
 Result<bool> PosixFileSystem::exists(std::string_view path) {
-  POWERCUT_TRY(const std::string host, host_path(path));
+  POWERCUT_TRY(const std::string host, host_path(root_, path));
   struct stat status {};
   if (::stat(host.c_str(), &status) == 0) return true;
   if (errno == ENOENT) return false;
@@ -175,39 +135,24 @@ Result<bool> PosixFileSystem::exists(std::string_view path) {
 }
 
 Result<void> PosixFileSystem::make_directory(std::string_view path) {
-  POWERCUT_TRY(const std::string host, host_path(path));
+  POWERCUT_TRY(const std::string host, host_path(root_, path));
   if (::mkdir(host.c_str(), 0777) != 0) return system_error(host, "mkdir");
   return success();
 }
 
 Result<void> PosixFileSystem::remove_directory(std::string_view path) {
-  POWERCUT_TRY(const std::string host, host_path(path));
+  POWERCUT_TRY(const std::string host, host_path(root_, path));
   if (::rmdir(host.c_str()) != 0) return system_error(host, "rmdir");
   return success();
 }
 
 Result<std::vector<DirectoryEntry>> PosixFileSystem::list(std::string_view path) {
-  POWERCUT_TRY(const std::string host, host_path(path));
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(host.c_str()), &::closedir);
-  if (directory == nullptr) return system_error(host, "opendir");
-  std::vector<DirectoryEntry> entries;
-  for (;;) {
-    errno = 0;
-    const dirent* const entry = ::readdir(directory.get());
-    if (entry == nullptr) break;
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    struct stat status {};
-    const bool is_directory = ::stat((host + "/" + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-    entries.push_back({name, is_directory});
-  }
-  if (errno != 0) return system_error(host, "readdir");
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return entries;
+  POWERCUT_TRY(const std::string host, host_path(root_, path));
+  return list_host_directory(host);
 }
 
 Result<void> PosixFileSystem::sync_directory(std::string_view path) {
-  POWERCUT_TRY(const std::string host, host_path(path));
+  POWERCUT_TRY(const std::string host, host_path(root_, path));
   const Descriptor directory(uninterrupted([&] { return ::open(host.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (directory.number() < 0) return system_error(host, "open");
   if (::fsync(directory.number()) != 0) return system_error(host, "fsync");

@@ -21,8 +21,6 @@ class PosixFileSystem final : public FileSystem {
 
  private:
   explicit PosixFileSystem(std::string root) : root_(std::move(root)) {}
-  // The host's path. kInvalidArgument for one that would leave the root.
-  Result<std::string> host_path(std::string_view path) const;
 
   std::string root_;
 };
