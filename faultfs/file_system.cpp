@@ -7,6 +7,11 @@ Result<void> File::write_durably(std::uint64_t offset, std::span<const byte> fro
   return sync(SyncKind::kData);
 }
 
+Result<void> File::write_each(std::span<const WriteAt> writes) {
+  for (const WriteAt& one : writes) POWERCUT_TRYV(write_full(*this, one.offset, one.bytes));
+  return success();
+}
+
 Result<std::size_t> read_full(File& file, std::uint64_t offset, std::span<byte> into) {
   std::size_t total = 0;
   while (total < into.size()) {

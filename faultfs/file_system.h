@@ -32,6 +32,12 @@ enum class SyncKind : unsigned char {
   kFull,  // fsync
 };
 
+// Bytes that go to a place in a file.
+struct WriteAt {
+  std::uint64_t offset = 0;
+  std::span<const byte> bytes;
+};
+
 // An open file. Closing (the destructor) writes nothing and promises nothing.
 class File {
  public:
@@ -59,6 +65,10 @@ class File {
   // it, so that a crash can come between the two.
   virtual Result<void> write_durably(std::uint64_t offset, std::span<const byte> from);
 
+  // Writes all of each, in any order; they do not overlap. A backend may have them under way together; this default writes
+  // one after the other. After an error nothing is promised about any of them.
+  virtual Result<void> write_each(std::span<const WriteAt> writes);
+
   // Sets the size (bytes): cuts off, or extends with zeros.
   virtual Result<void> resize(std::uint64_t bytes) = 0;
 
@@ -70,6 +80,9 @@ class File {
   // How much to read at a time (bytes) when scanning: 1 MiB on a disk, one atom in the simulator, where every byte that
   // is read may be a question of what survived.
   virtual std::size_t preferred_read_bytes() const = 0;
+
+  // Writes are fastest when they begin and end at multiples of it (bytes): the block of direct I/O; 1 where it is all the same.
+  virtual std::size_t preferred_write_unit() const { return 1; }
 };
 
 struct DirectoryEntry {
@@ -80,6 +93,9 @@ struct DirectoryEntry {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+
+  // Whether an operation that a fiber asks for lets other fibers run before it returns.
+  virtual bool lets_others_run() const { return false; }
 
   virtual Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) = 0;
   // Replaces `to` if it exists and is a file.

@@ -109,15 +109,18 @@ int UringFile::read_some(bool direct, std::uint64_t offset, std::span<byte> into
   });
 }
 
+void UringFile::prepare_write(io_uring_sqe& entry, std::uint64_t offset, std::span<const byte> from) const {
+  if (shared_.has_registered_memory && shared_.memory.holds(from)) {
+    io_uring_prep_write_fixed(&entry, -1, from.data(), length_of(from), offset, 0);
+  } else {
+    io_uring_prep_write(&entry, -1, from.data(), length_of(from), offset);
+  }
+}
+
 int UringFile::write_some(bool direct, std::uint64_t offset, std::span<const byte> from, How how) {
   from = from.first(std::min(from.size(), kMostBytes));
-  const bool registered = shared_.has_registered_memory && shared_.memory.holds(from);
   const auto prepare = [&](io_uring_sqe& entry) {
-    if (registered) {
-      io_uring_prep_write_fixed(&entry, -1, from.data(), length_of(from), offset, 0);
-    } else {
-      io_uring_prep_write(&entry, -1, from.data(), length_of(from), offset);
-    }
+    prepare_write(entry, offset, from);
     if (how == How::kDurably) entry.rw_flags = RWF_DSYNC;
   };
   if (how != How::kLinked) return transfer("write", direct, prepare);
@@ -211,6 +214,25 @@ Result<void> UringFile::write_durably(std::uint64_t offset, std::span<const byte
     if (taken == 0) return Error(ErrorCode::kIo, path_ + ": a write took no bytes");
     offset += static_cast<std::uint64_t>(taken);
     from = from.subspan(static_cast<std::size_t>(taken));
+  }
+  return success();
+}
+
+Result<void> UringFile::write_each(std::span<const WriteAt> writes) {
+  if (shared_.ring->uses_polled()) return File::write_each(writes);
+  const UringWait wait("write", path_);
+  std::vector<int> results(writes.size());
+  shared_.ring->run_each(wait, results, [&](io_uring_sqe& entry, std::size_t at) {
+    const auto [offset, bytes] = writes[at];
+    const auto some = bytes.first(std::min(bytes.size(), kMostBytes));
+    prepare_write(entry, offset, some);
+    (fits_direct(offset, some.size()) && lies_direct(some) ? *direct_ : buffered_).use_in(entry);
+  });
+  for (std::size_t at = 0; at < writes.size(); ++at) {
+    const int taken = results[at] == -EINTR || results[at] == -EAGAIN ? 0 : results[at];
+    if (taken < 0) return system_error(path_, "write", -taken);
+    const auto [offset, bytes] = writes[at];
+    POWERCUT_TRYV(write_full(*this, offset + static_cast<std::uint64_t>(taken), bytes.subspan(static_cast<std::size_t>(taken))));
   }
   return success();
 }

@@ -71,11 +71,13 @@ class UringFile final : public File {
   Result<std::size_t> write(std::uint64_t offset, std::span<const byte> from) override;
   Result<std::size_t> write_many(std::uint64_t offset, std::span<const std::span<const byte>> buffers) override;
   Result<void> write_durably(std::uint64_t offset, std::span<const byte> from) override;
+  Result<void> write_each(std::span<const WriteAt> writes) override;
   Result<void> sync(SyncKind kind) override;
   Result<void> resize(std::uint64_t bytes) override;
   Result<void> allocate(std::uint64_t offset, std::uint64_t bytes) override;
   Result<std::uint64_t> size() override;
   std::size_t preferred_read_bytes() const override { return std::size_t{1} << 20U; }
+  std::size_t preferred_write_unit() const override { return direct_ == nullptr ? 1 : offset_unit_; }
 
  private:
   enum class How : unsigned char { kWrite, kDurably, kLinked };
@@ -86,6 +88,7 @@ class UringFile final : public File {
   int transfer(std::string_view call, bool direct, const Prepare& prepare);
   // Bytes, or -errno. The memory lies as it must if it is direct.
   int read_some(bool direct, std::uint64_t offset, std::span<byte> into);
+  void prepare_write(io_uring_sqe& entry, std::uint64_t offset, std::span<const byte> from) const;
   int write_some(bool direct, std::uint64_t offset, std::span<const byte> from, How how);
   // The same from any memory; of a long one that is copied only the begin.
   int put(std::uint64_t offset, std::span<const byte> from, How how);

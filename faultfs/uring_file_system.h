@@ -59,6 +59,7 @@ class UringFileSystem final : public FileSystem {
   // IORING_SETUP_… that the kernel took.
   std::uint32_t ring_flags() const;
 
+  bool lets_others_run() const override { return scheduler_ != nullptr; }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

@@ -14,7 +14,7 @@ namespace powercut::faultfs {
 
 class UringMemory {
  public:
-  static constexpr std::size_t kSlotBytes = std::size_t{256} << 10U;
+  static constexpr std::size_t kSlotBytes = std::size_t{1} << 20U;
   static constexpr std::size_t kSlots = 8;
 
   // Bytes for the caller, rounded up to whole pages.

@@ -17,6 +17,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,19 @@ class UringRing final : public Completions {
     add(queue, request, std::forward<Prepare>(prepare), 0);
     finish(wait, queue, request);
     return request.result;
+  }
+
+  // The same for results.size() requests that are under way together; prepare(io_uring_sqe&, which).
+  template <class Prepare>
+  void run_each(const Scheduler::Wait& wait, std::span<int> results, Prepare&& prepare) {
+    std::vector<Request> requests(results.size());
+    for (std::size_t at = 0; at < results.size(); ++at) {
+      add(main_, requests[at], [&](io_uring_sqe& entry) { prepare(entry, at); }, 0);
+    }
+    for (std::size_t at = 0; at < results.size(); ++at) {
+      finish(wait, main_, requests[at]);
+      results[at] = requests[at].result;
+    }
   }
 
   // The second begins when the first has succeeded in full; it is -ECANCELED when that has not.

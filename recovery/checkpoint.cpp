@@ -13,6 +13,8 @@ using ledger::CheckpointExtent;
 using ledger::Core;
 using ledger::Lsn;
 
+// The pages that may lack something from before BEGIN are those that are dirty once all that had to be written is. That must be
+// known before the sync begins: a page that is written during it is clean then, but not durable.
 Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   const ledger::Defects& defects = core.options.defects;
   for (ledger::Transaction* const txn : core.active) POWERCUT_TRYV(txn->reserve_images());
@@ -24,10 +26,11 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   const Lsn everything{std::numeric_limits<std::uint64_t>::max()};
   POWERCUT_TRY(const std::size_t written,
                core.pool->write_back_before(extent == CheckpointExtent::kEverything ? everything : core.previous_checkpoint_begin));
-  const bool must_sync = written > 0 || !defects.checkpoint_syncs_own_writes;
-  if (must_sync && !defects.checkpoint_before_data_sync) POWERCUT_TRYV(core.pool->sync());
-
   ledger::CheckpointEnd end;
+  if (!defects.checkpoint_trusts_too_much) core.pool->dirty_pages(end.dirty);
+  const bool must_sync = written > 0 || !defects.checkpoint_syncs_own_writes;
+  if (must_sync && !defects.checkpoint_before_data_sync) POWERCUT_TRYV(core.latch.opened([&] { return core.pool->sync(); }));
+
   end.begin = begin;
   end.next_txn = core.next_txn;
   Lsn needed = begin;
@@ -38,13 +41,12 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
     if (!defects.checkpoint_forgets_active && !txn->is_committing()) end.active.push_back(txn->state());
   }
   Lsn redo = begin;
-  if (!defects.checkpoint_trusts_too_much) core.pool->dirty_pages(end.dirty);
   for (const ledger::DirtyPage& dirty : end.dirty) redo = std::min(redo, dirty.rec_lsn);
   record.clear();
   encode_checkpoint_end(record, end);
   POWERCUT_TRY(const Lsn lsn, core.log.append(record));
-  if (!defects.checkpoint_end_unflushed) POWERCUT_TRYV(core.log.flush(lsn));
-  POWERCUT_TRYV(core.control.checkpointed(lsn, redo));
+  if (!defects.checkpoint_end_unflushed) POWERCUT_TRYV(core.latch.opened([&] { return core.log.flush(lsn); }));
+  POWERCUT_TRYV(core.latch.opened([&] { return core.control.checkpointed(lsn, redo); }));
   core.previous_checkpoint_begin = begin;
   core.log.release_before(defects.recycle_before_undo ? redo : std::min(needed, redo));
   return success();

@@ -76,6 +76,26 @@ Result<PageRef> BTree::fetch_child(const Page& parent, std::size_t child) {
 }
 
 Result<PageRef> BTree::descend(std::string_view key, Path* path, std::string* fence) {
+  // In a pool too small for all who need pages at once they could take them from each other for ever: the last try holds on.
+  constexpr int kTries = 16;
+  for (int tries = 0; tries < kTries; ++tries) {
+    std::optional<PageId> missing;
+    POWERCUT_TRY(PageRef leaf, walk(key, path, fence, &missing));
+    if (!missing) return leaf;
+    POWERCUT_TRYV(store_.load(*missing));
+  }
+  return walk(key, path, fence, nullptr);
+}
+
+Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence, std::optional<PageId>* missing) {
+  const auto stops_at = [&](PageId page) {
+    if (missing == nullptr || !store_.must_wait_for(page)) return false;
+    *missing = page;
+    return true;
+  };
+  if (path != nullptr) path->levels = 0;
+  if (fence != nullptr) fence->clear();
+  if (stops_at(root_)) return PageRef();
   POWERCUT_TRY(PageRef ref, store_.fetch(root_));
   for (std::size_t level = 0; level < kMostLevels; ++level) {
     const Page page = ref.page();
@@ -84,6 +104,7 @@ Result<PageRef> BTree::descend(std::string_view key, Path* path, std::string* fe
     if (page.type() != PageType::kInner) return corrupt("its root is not a page of a tree");
     const std::size_t child = page.child_for(key);
     if (fence != nullptr && child < page.count()) *fence = page.key(child);
+    if (stops_at(page.child(child))) return PageRef();
     POWERCUT_TRY(ref, fetch_child(page, child));
   }
   return corrupt("deeper than any tree can be, or a circle");

@@ -3,6 +3,9 @@
 // Structure changes (splits, merges, a root that grows or collapses) are made one at a time, each one log record, before
 // the row change that needs them; after each the descent starts again. They are never undone.
 //
+// A descent that finds a page not in the pool lets others go on while it is read, and begins again. What it returns is what
+// the tree was in one moment, which lasts until its caller waits for something.
+//
 // Pages that do not fit together (a write was lost, or went elsewhere) give kCorrupt, or rows that were there once; never
 // an endless loop or a read outside a page.
 #pragma once
@@ -11,6 +14,7 @@
 #include "engine/ledger/page_store.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +59,8 @@ class BTree {
 
   // The leaf for the key; notes the pages on the way, and the smallest key beyond the leaf (empty: none) if asked.
   Result<PageRef> descend(std::string_view key, Path* path, std::string* fence);
+  // The same, but gives up before the first page that others should not wait for, if `missing` is given.
+  Result<PageRef> walk(std::string_view key, Path* path, std::string* fence, std::optional<PageId>* missing);
   Result<void> split(const Path& path, std::size_t level);
   Result<void> grow_root();
   Result<bool> merge(const Path& path, std::size_t level, std::string_view key);

@@ -1,15 +1,20 @@
 // The buffer pool: pages of the data file in a fixed number of frames (steal, no-force, replaced by the clock).
 //
-// The write-ahead rule is enforced here and nowhere else: write_back() flushes the log up to the page's LSN first. A page
+// The write-ahead rule is enforced here and nowhere else: write_back() flushes the log up to the pages' LSNs first. A page
 // read from the file must have a matching checksum, be well formed, and be described by the log.
+//
+// Where I/O suspends fibers, a frame is pinned while its page is read or a copy of it written. A page that is read again and
+// again is replaced last; pages are written in batches, so that frames to replace are clean.
 #pragma once
 
+#include "engine/ledger/latch.h"
 #include "engine/ledger/log.h"
 #include "engine/ledger/page.h"
 #include "faultfs/file_system.h"
 
-#include <functional>
+#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +22,10 @@
 namespace powercut::ledger {
 
 class BufferPool;
+
+// Whole pages, aligned as direct I/O wants them.
+using AlignedBytes = std::unique_ptr<byte[], void (*)(void*)>;
+inline AlignedBytes nothing_aligned() { return {nullptr, std::free}; }
 
 // A pinned page: it stays in its frame while one of these lives.
 class PageRef {
@@ -42,26 +51,37 @@ class PageRef {
   std::uint32_t frame_ = 0;
 };
 
+// Who else is there, where I/O suspends fibers.
+struct Company {
+  faultfs::Scheduler* scheduler = nullptr;
+  Latch* latch = nullptr;
+  bool suspends = false;
+};
+
 class BufferPool {
  public:
   struct Frame {
     PageId page{};
     bool dirty = false;
     bool referenced = false;
+    bool loading = false;
+    bool writing = false;
     std::uint32_t pins = 0;
-    Lsn rec_lsn = Lsn::kNone;  // the first change that may not be in the file
+    Lsn rec_lsn = Lsn::kNone;          // the first change that may not be in the file
+    Lsn writing_rec_lsn = Lsn::kNone;  // the same without what is being written
   };
 
   // Memory that outlives a pool, for the next one.
   struct Memory {
-    std::unique_ptr<byte[]> bytes;
+    AlignedBytes bytes = nothing_aligned();
     std::size_t capacity = 0;  // frames in `bytes`
     std::vector<Frame> frames;
     std::vector<std::uint32_t> where;  // page -> frame + 1
     std::vector<bool> written;         // page -> whether the pool has written it to the file
   };
 
-  BufferPool(std::unique_ptr<faultfs::File> data, std::string data_path, Log& log, const Options& options, Memory& memory);
+  BufferPool(std::unique_ptr<faultfs::File> data, std::string data_path, Log& log, const Options& options, Memory& memory,
+             const Company& company = {});
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
@@ -71,6 +91,10 @@ class BufferPool {
   Result<PageRef> fetch(PageId page);
   // The same without reading: the caller overwrites all of it.
   Result<PageRef> fetch_blank(PageId page);
+  // Whether others should run while the page is read, so that load() comes before fetch().
+  bool must_wait_for(PageId page) const { return company_.suspends && company_.latch->may_open() && !is_loaded(page); }
+  // Brings the page into the pool with the latch open. It may be gone again when the caller fetches it.
+  Result<void> load(PageId page);
   bool has(PageId page) const { return raw(page) < memory_.where.size() && memory_.where[raw(page)] != 0; }
   // Empties the frame of a page, whatever is in it.
   void forget(PageRef ref);
@@ -81,7 +105,7 @@ class BufferPool {
   // rec_lsn counts only if the page was clean.
   void mark_dirty(const PageRef& ref, Lsn rec_lsn);
 
-  // Writes every dirty page whose rec_lsn is before `until`; returns how many.
+  // Writes every page whose rec_lsn is before `until`, some at a time with the latch open between them; returns how many.
   Result<std::size_t> write_back_before(Lsn until);
   // A failure stops the log: the pages written are clean here and may never reach the disk.
   Result<void> sync();
@@ -93,16 +117,43 @@ class BufferPool {
   friend class PageRef;
 
   Page page_of(std::uint32_t frame) const { return Page(memory_.bytes.get() + std::size_t{frame} * kPageBytes); }
-  Result<std::uint32_t> take_frame(PageId page);
-  Result<std::uint32_t> replace_by_clock();
+  bool is_loaded(PageId page) const { return has(page) && !memory_.frames[memory_.where[raw(page)] - 1].loading; }
+  std::size_t batch_pages() const { return company_.suspends ? options_.page_batch : 1; }
+
+  // The frame of a page that is in the pool, once it has been read; none when it is not there.
+  Result<std::optional<std::uint32_t>> find(PageId page);
+  Result<std::uint32_t> bring(PageId page, bool blank);
+  Result<void> read(PageId page, std::uint32_t frame);
+  Result<void> check(PageId page, const Result<std::size_t>& got, const Page& read);
+  // A frame that holds nothing any more; none when others ran meanwhile.
+  Result<std::optional<std::uint32_t>> unused_frame();
+  Result<void> clean_from(std::uint32_t frame);
+  // In place, where nobody else runs meanwhile.
   Result<void> write_back(std::uint32_t frame);
   Result<void> write_page(PageId page, std::span<const byte> bytes);
+  void written(std::uint32_t frame);
+
+  // Copies of pages that are at rest: unpinned, or the latch is held.
+  struct Batch;
+  Batch copy(std::vector<std::uint32_t> frames);
+  Result<void> write(const Batch& batch);
+
+  Result<void> wait_for(std::uint32_t frame);
+  void wake(std::uint32_t frame);
 
   std::unique_ptr<faultfs::File> data_;
   std::string data_path_;
   Log& log_;
   const Options& options_;
   Memory& memory_;
+  Company company_;
+  static constexpr std::uint32_t kAnyFrame = ~0U;
+  struct Waiting {
+    faultfs::FiberId fiber = 0;
+    std::uint32_t frame = kAnyFrame;  // of the page that is read
+  };
+  std::uint32_t under_way_ = 0;  // reads, and batches that are written
+  std::vector<Waiting> waiting_;
   std::uint32_t hand_ = 0;
   std::uint32_t allocated_ = 0;  // pages before it have space in the file; 0: not known
   Lsn newest_read_ = Lsn::kNone;

@@ -13,9 +13,11 @@ Core::Core(faultfs::FileSystem& files_of_core, std::string directory_of_core, co
       directory(std::move(directory_of_core)),
       options(options_of_core),
       memory(memory_of_core),
-      locks(scheduler_of_core, this),
+      scheduler(scheduler_of_core),
+      latch(scheduler_of_core),
+      locks(scheduler_of_core, this, &latch),
       control(files, directory, options.defects),
-      log(files, directory, control, options.defects, memory.log, scheduler_of_core) {
+      log(files, directory, control, options, memory.log, scheduler_of_core) {
   locks.ignore_deadlocks(options.defects.deadlock_undetected);
 }
 
@@ -23,6 +25,8 @@ Core::~Core() { unfinished_.clear(); }
 
 Result<void> Core::ready() {
   if (log.failure()) return *log.failure();
+  if (unfinished_.empty()) return success();
+  const Latch::Closed closed(latch);
   while (!unfinished_.empty()) {
     POWERCUT_TRYV(unfinished_.back()->rollback());
     unfinished_.pop_back();
@@ -33,6 +37,7 @@ Result<void> Core::ready() {
 void Core::finish_later(std::unique_ptr<Transaction> rollback) { unfinished_.push_back(std::move(rollback)); }
 
 std::string Core::tree(PageId root) const {
+  const Latch::Closed closed(const_cast<Latch&>(latch));
   std::string name = "tree " + std::to_string(raw(root));
   const auto scanned =
       BTree(const_cast<PageStore&>(*store), kCatalogueRoot).scan({}, {}, [&](std::string_view table, std::string_view row) {
@@ -68,7 +73,7 @@ Result<void> Core::open_data(faultfs::OpenMode mode, Lsn checkpoint_begin) {
                                                   std::to_string(least_segment_bytes(options.frames)));
   }
   POWERCUT_TRY(auto data, files.open(path(kDataName), mode));
-  pool.emplace(std::move(data), path(kDataName), log, options, memory.pool);
+  pool.emplace(std::move(data), path(kDataName), log, options, memory.pool, Company{scheduler, &latch, suspends()});
   store.emplace(*pool, log, options.defects, checkpoint_begin);
   previous_checkpoint_begin = checkpoint_begin;
   return success();

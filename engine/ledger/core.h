@@ -4,6 +4,7 @@
 
 #include "engine/ledger/buffer_pool.h"
 #include "engine/ledger/control.h"
+#include "engine/ledger/latch.h"
 #include "engine/ledger/lock_manager.h"
 #include "engine/ledger/log.h"
 #include "engine/ledger/options.h"
@@ -37,6 +38,8 @@ class Core final : private LockNames {
   Core& operator=(const Core&) = delete;
   ~Core();
 
+  // Whether others may run during I/O.
+  bool suspends() const { return scheduler != nullptr && files.lets_others_run(); }
   // Whether work may go on: the log has not stopped, and a rollback that failed before could be finished now.
   Result<void> ready();
   // Takes over a transaction whose rollback failed for want of space, or of a page that could not be read: until it is
@@ -54,6 +57,9 @@ class Core final : private LockNames {
   const std::string directory;
   const Options options;
   Memory& memory;
+  faultfs::Scheduler* const scheduler;
+  // Held by whoever works on the rest, but for I/O.
+  Latch latch;
   LockManager locks;
   Control control;
   Log log;

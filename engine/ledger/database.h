@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/ledger/busy.h"
 #include "engine/ledger/catalogue.h"
 #include "engine/ledger/core.h"
 #include "engine/ledger/transaction.h"
@@ -24,8 +25,11 @@ using Checkpointer = std::function<Result<void>(Core&, CheckpointExtent)>;
 
 class LedgerDatabase final : public engine::Database {
  public:
-  LedgerDatabase(std::unique_ptr<Core> core, Checkpointer checkpointer)
-      : core_(std::move(core)), checkpointer_(std::move(checkpointer)) {}
+  LedgerDatabase(std::unique_ptr<Core> core, Checkpointer checkpointer);
+  LedgerDatabase(const LedgerDatabase&) = delete;
+  LedgerDatabase& operator=(const LedgerDatabase&) = delete;
+  // Waits for a checkpoint in a fiber of its own.
+  ~LedgerDatabase() override;
 
   Result<std::unique_ptr<engine::Session>> new_session() override;
   Result<std::vector<std::string>> tables() override;
@@ -33,12 +37,16 @@ class LedgerDatabase final : public engine::Database {
   Result<void> close() override;
 
   Core& core() { return *core_; }
-  // Keeps the log from growing without end: a checkpoint when it has grown by several segments.
+  // Keeps the log from growing without end: a checkpoint when it has grown by several segments, in a fiber of its own where
+  // I/O suspends fibers.
   void checkpoint_if_due();
 
  private:
+  Result<void> run_checkpoint(CheckpointExtent extent);
+
   std::unique_ptr<Core> core_;
   Checkpointer checkpointer_;
+  Busy checkpointing_;
 };
 
 class LedgerSession final : public engine::Session {

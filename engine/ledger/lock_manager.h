@@ -21,6 +21,7 @@
 // that was not before.
 #pragma once
 
+#include "engine/ledger/latch.h"
 #include "engine/ledger/lock_table.h"
 
 #include <cstddef>
@@ -43,8 +44,9 @@ class LockNames {
 
 class LockManager {
  public:
-  // Both may be null: nobody waits then, and trees are called by their numbers.
-  explicit LockManager(faultfs::Scheduler* scheduler, const LockNames* names = nullptr) : scheduler_(scheduler), names_(names) {}
+  // All may be null: nobody waits then, trees are called by their numbers, and there is no latch to open while one waits.
+  explicit LockManager(faultfs::Scheduler* scheduler, const LockNames* names = nullptr, Latch* latch = nullptr)
+      : scheduler_(scheduler), names_(names), latch_(latch) {}
   LockManager(const LockManager&) = delete;
   LockManager& operator=(const LockManager&) = delete;
   // After its owners.
@@ -123,6 +125,7 @@ class LockManager {
 
   faultfs::Scheduler* scheduler_;
   const LockNames* names_;
+  Latch* latch_;
   LockTable table_;
   Counters counters_;
   bool ignore_deadlocks_ = false;

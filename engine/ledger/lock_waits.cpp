@@ -60,7 +60,18 @@ Result<void> LockManager::wait(LockRequest& request) {
   enter_line(request);
   if (!ignore_deadlocks_ && !scheduler_->stopped()) resolve_deadlocks(request);
   Scheduler::Woken woken = Scheduler::Woken::kWoken;
-  if (request.state == LockRequest::State::kWaiting) woken = scheduler_->park(WaitText(*this, request), owner.lock_limit);
+  if (request.state == LockRequest::State::kWaiting) {
+    const auto park = [&]() -> Result<Scheduler::Woken> {
+      return scheduler_->park(WaitText(*this, request), owner.lock_limit);
+    };
+    const auto parked = latch_ == nullptr ? park() : latch_->opened(park);
+    if (parked.has_error()) {
+      if (request.state == LockRequest::State::kWaiting) withdraw(request);
+      request.state = LockRequest::State::kIdle;
+      return parked.error();
+    }
+    woken = parked.value();
+  }
   if (request.state != LockRequest::State::kWaiting) {
     const bool granted = std::exchange(request.state, LockRequest::State::kIdle) == LockRequest::State::kGranted;
     if (granted) return success();

@@ -11,15 +11,24 @@ namespace powercut::ledger {
 using faultfs::OpenMode;
 using faultfs::SyncKind;
 
-Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Defects& defects, Memory& memory,
+Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Options& options, Memory& memory,
          faultfs::Scheduler* scheduler)
     : files_(files),
       directory_(std::move(directory)),
       control_(control),
-      defects_(defects),
+      options_(options),
+      defects_(options.defects),
       memory_(memory),
-      scheduler_(scheduler) {
+      scheduler_(scheduler),
+      suspends_(scheduler != nullptr && files.lets_others_run()),
+      writing_(scheduler, "the write of the log that is under way"),
+      preparing_(scheduler, "the next log segment to be made") {
   memory_.buffer.clear();
+}
+
+Log::~Log() {
+  const bool over = preparing_.wait().has_value();
+  POWERCUT_ASSERT(over, "a database over files that suspend fibers does not end in a fiber that was stopped");
 }
 
 Result<void> Log::create() {
@@ -40,6 +49,7 @@ void Log::open_at(Lsn end) {
     --segment_;
     offset_ = segment_bytes_;
   }
+  buffer_at_ = offset_;
   unwritten_ = offset_;
   unsynced_ = offset_;
   epoch_is_ours_ = false;
@@ -104,7 +114,13 @@ bool Log::has_room(std::uint64_t record, std::uint64_t reserved) const {
 
 Result<void> Log::make_room(std::uint64_t record, std::uint64_t reserved) {
   if (!epoch_is_ours_) POWERCUT_TRYV(begin_epoch());
-  while (!has_room(record, reserved)) POWERCUT_TRYV(prepare_segment());
+  while (!has_room(record, reserved)) {
+    if (preparing_.under_way()) {
+      POWERCUT_TRYV(preparing_.wait());
+    } else {
+      POWERCUT_TRYV(prepare_segment());
+    }
+  }
   return success();
 }
 
@@ -159,8 +175,8 @@ Result<void> Log::begin_epoch() {
 Result<void> Log::flush(Lsn lsn) {
   if (failure_) return *failure_;
   if (!epoch_is_ours_) return flush_recovered(lsn);
-  if (is_durable(lsn)) return success();
-  return write_out();
+  while (!is_durable(lsn)) POWERCUT_TRYV(write_out());
+  return success();
 }
 
 namespace {
@@ -179,56 +195,131 @@ class ForFlush final : public faultfs::Scheduler::Wait {
 Result<void> Log::flush_together(Lsn lsn) {
   if (scheduler_ == nullptr || !scheduler_->in_fiber() || !epoch_is_ours_) return flush(lsn);
   while (!failure_ && !is_durable(lsn)) {
-    if (!flush_under_way_) {
+    if (!flush_under_way_ || has_gathered_enough()) {
       POWERCUT_TRYV(lead_flush());
       continue;
     }
     // It may have begun before our record was appended: whether it covers that is looked at when it is over.
-    waiting_.push_back(scheduler_->current());
+    waiting_.push_back({scheduler_->current(), lsn});
     const ForFlush wait(lsn);
     if (scheduler_->park(wait) == faultfs::Scheduler::Woken::kStopped) {
       return Error(ErrorCode::kStopped, "everything ends while the log is being written");
     }
     if (defects_.ack_of_other_sync && !failure_) return success();
   }
+  // Who was to lead the next flush may find that it has nothing left to flush; the others have.
+  if (!flush_under_way_) wake_waiting(true);
   if (failure_) return *failure_;
   return success();
 }
 
-// One write and one sync of what is there when they begin. The others go on before each of them: what they append before
-// the write is in it, what they append later is for the next.
+// One write and one sync of what is there when they begin. The others go on before: what they append is in it. What they
+// append later is for the next.
 Result<void> Log::lead_flush() {
-  flush_under_way_ = true;
-  scheduler_->yield("before the log is written");
-  auto done = write_buffer();
-  if (done.has_value()) {
+  if (!flush_under_way_) {
+    flush_under_way_ = true;
+    gatherer_ = scheduler_->current();
+    scheduler_->yield("before the log is written");
+    // Somebody else found that it was time.
+    if (gatherer_ != scheduler_->current()) return success();
+  }
+  gatherer_ = kNobody;
+  const std::uint64_t begin = suspends_ ? scheduler_->now() : 0;
+  auto done = write_buffer(suspends_);
+  if (done.has_value() && !suspends_) {
     scheduler_->yield("before the log is synced");
     done = sync_written();
   }
+  if (suspends_) {
+    last_flush_ended_ = scheduler_->now();
+    last_flush_took_ = last_flush_ended_ - begin;
+  }
   flush_under_way_ = false;
-  for (const faultfs::FiberId fiber : waiting_) scheduler_->wake(fiber);
-  waiting_.clear();
+  wake_waiting(done.has_value());
   return done;
 }
 
-Result<void> Log::write_out() {
-  POWERCUT_TRYV(write_buffer());
-  return sync_written();
+// The device has been idle for as long as a write takes: more is lost by waiting than others could bring.
+bool Log::has_gathered_enough() const {
+  return suspends_ && gatherer_ != kNobody && scheduler_->now() - last_flush_ended_ >= last_flush_took_;
 }
 
-Result<void> Log::write_buffer() {
+// Those that are served, and one who leads the next; all after an error.
+void Log::wake_waiting(bool done) {
+  const auto is_served = [&](const Waiting& waiting) { return !done || defects_.ack_of_other_sync || is_durable(waiting.lsn); };
+  std::size_t kept = 0;
+  for (const Waiting& waiting : waiting_) {
+    if (is_served(waiting)) {
+      scheduler_->wake(waiting.fiber);
+    } else {
+      waiting_[kept++] = waiting;
+    }
+  }
+  waiting_.resize(kept);
+  if (kept == 0) return;
+  scheduler_->wake(waiting_.front().fiber);
+  waiting_.erase(waiting_.begin());
+}
+
+Result<void> Log::write_out() {
+  POWERCUT_TRYV(write_buffer(suspends_));
+  return suspends_ ? success() : sync_written();
+}
+
+// `durably`: in one request with its sync.
+Result<void> Log::write_buffer(bool durably) {
+  POWERCUT_TRYV(writing_.wait());
   if (failure_) return *failure_;
-  if (memory_.buffer.empty()) return success();
+  if (unwritten_ == offset_) return success();
+  const Busy::Doing doing(writing_);
   if (file_ == nullptr) {
     POWERCUT_TRY(file_, files_.open(path(segment_), OpenMode::kReadWrite));
   }
-  const auto written = write_full(*file_, unwritten_, as_bytes(memory_.buffer));
-  const bool skipped = defects_.full_disk_skipped && written.has_error() && written.error().code() == ErrorCode::kNoSpace;
-  if (written.has_error() && !skipped) return failed(written.error());
+  POWERCUT_TRYV(take_buffer());
+  const std::uint64_t end = unwritten_;
+  const auto bytes = as_bytes(memory_.in_flight);
+  const auto written = durably ? file_->write_durably(in_flight_at_, bytes) : write_full(*file_, in_flight_at_, bytes);
+  if (written.has_value()) {
+    if (durably) unsynced_ = end;
+    return success();
+  }
+  if (defects_.full_disk_skipped && written.error().code() == ErrorCode::kNoSpace) return written.error();
+  put_buffer_back();
+  return failed(written.error());
+}
+
+// Whole blocks: the first with what is in it already, the last filled up with zeros. The next buffer begins with the last.
+Result<void> Log::take_buffer() {
+  const std::uint64_t unit = std::max<std::uint64_t>(options_.log_block, file_->preferred_write_unit());
+  std::string& buffer = memory_.buffer;
+  if (const std::uint64_t before = buffer_at_ % unit; before > 0) {
+    std::string begin(before, '\0');
+    POWERCUT_TRY(const std::size_t got,
+                 read_full(*file_, buffer_at_ - before, {reinterpret_cast<byte*>(begin.data()), begin.size()}));
+    if (got < before) return stop({ErrorCode::kCorrupt, path(segment_) + ": shorter than when it was made"});
+    buffer.insert(0, begin);
+    buffer_at_ -= before;
+  }
+  in_flight_at_ = buffer_at_;
+  in_flight_from_ = unwritten_;
   unwritten_ = offset_;
-  memory_.buffer.clear();
-  if (skipped) return written.error();
+  // Behind a pad nothing follows in this segment.
+  const bool ends_segment = buffer_at_ + buffer.size() < offset_;
+  buffer_at_ = ends_segment ? offset_ : offset_ / unit * unit;
+  std::swap(buffer, memory_.in_flight);
+  buffer.assign(memory_.in_flight, std::min<std::size_t>(memory_.in_flight.size(), buffer_at_ - in_flight_at_));
+  memory_.in_flight.resize((memory_.in_flight.size() + unit - 1) / unit * unit, '\0');
   return success();
+}
+
+// After a failed write, with what has been appended since.
+void Log::put_buffer_back() {
+  std::string& buffer = memory_.buffer;
+  memory_.in_flight.resize(std::min<std::size_t>(memory_.in_flight.size(), unwritten_ - in_flight_at_));
+  memory_.in_flight.append(buffer, unwritten_ - buffer_at_);
+  std::swap(buffer, memory_.in_flight);
+  buffer_at_ = in_flight_at_;
+  unwritten_ = in_flight_from_;
 }
 
 Result<void> Log::sync_written() {
@@ -249,6 +340,7 @@ Result<void> Log::sync_segment() {
 
 // Leaves the segment for the next, which is ready. The old one is durable to its end before anything is in the new one.
 Result<void> Log::next_segment() {
+  POWERCUT_TRYV(writing_.wait());
   if (segment_ != 0 && segment_bytes_ - offset_ >= kRecordHeaderBytes) {
     std::string pad;
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
@@ -261,16 +353,28 @@ Result<void> Log::next_segment() {
   if (old_segments_known_) old_segments_.push_back(segment_);
   ++segment_;
   offset_ = kSegmentHeaderBytes;
+  memory_.buffer.clear();
+  buffer_at_ = offset_;
   unwritten_ = offset_;
   unsynced_ = offset_;
   file_ = std::move(ahead_.front());
   ahead_.erase(ahead_.begin());
+  prepare_in_background();
   return success();
+}
+
+void Log::prepare_in_background() {
+  if (!suspends_ || scheduler_ == nullptr || !scheduler_->in_fiber() || !ahead_.empty() || preparing_.under_way()) return;
+  const auto doing = std::make_shared<Busy::Doing>(preparing_);
+  // Whoever needs the segment tries again, and is told why it cannot be made.
+  scheduler_->spawn("log segment", [this, doing] { static_cast<void>(prepare_segment().has_error()); });
 }
 
 // Makes one more segment ready: durable are its header, its size and its name.
 Result<void> Log::prepare_segment() {
   const std::uint64_t segment = segment_ + ahead_.size() + 1;
+  std::optional<Busy::Doing> doing;
+  if (!preparing_.under_way()) doing.emplace(preparing_);
   const auto made = make_segment(segment);
   if (made.has_value()) return success();
   if (made.error().code() == ErrorCode::kStopped) return stop(made.error());
@@ -284,13 +388,14 @@ Result<void> Log::make_segment(std::uint64_t segment) {
   // which a rename across the failure leaves where renames are not one step, so it must not be written.
   POWERCUT_TRY(const bool exists, files_.exists(path(segment)));
   if (exists) POWERCUT_TRYV(files_.remove(path(segment)));
-  POWERCUT_TRYV(reuse_old_segment(segment));
+  POWERCUT_TRY(const bool reused, reuse_old_segment(segment));
   POWERCUT_TRY(auto file, files_.open(path(segment), OpenMode::kCreate));
   // The header, and zeros where the first record will be, so that nothing old is taken for it.
   std::array<byte, kSegmentHeaderBytes + kRecordHeaderBytes> start{};
   encode_segment_header(std::span(start).first(kSegmentHeaderBytes), control_.record().database_id, segment,
                         control_.record().segment_bytes);
   POWERCUT_TRYV(file->allocate(0, segment_bytes_));
+  if (options_.zero_segments && !reused) POWERCUT_TRYV(write_zeros(*file));
   POWERCUT_TRYV(write_full(*file, 0, start));
   POWERCUT_TRYV(final_sync(*file, SyncKind::kFull));
   if (!defects_.segment_name_unsynced) POWERCUT_TRYV(final_sync_directory(files_, directory_));
@@ -298,9 +403,18 @@ Result<void> Log::make_segment(std::uint64_t segment) {
   return success();
 }
 
-// Renames a segment that nobody needs, if there is one, and removes all such but one more.
-Result<void> Log::reuse_old_segment(std::uint64_t segment) {
-  if (needed_segment_ == 0) return success();
+Result<void> Log::write_zeros(faultfs::File& file) {
+  const std::vector<byte> zeros(std::min<std::uint64_t>(segment_bytes_, std::uint64_t{1} << 20U));
+  for (std::uint64_t at = 0; at < segment_bytes_; at += zeros.size()) {
+    POWERCUT_TRYV(write_full(file, at, std::span(zeros).first(std::min<std::uint64_t>(zeros.size(), segment_bytes_ - at))));
+  }
+  return success();
+}
+
+// Renames a segment that nobody needs, if there is one (true), and removes all such but one more.
+Result<bool> Log::reuse_old_segment(std::uint64_t segment) {
+  if (needed_segment_ == 0) return false;
+  const std::uint64_t current = segment_;
   if (!old_segments_known_) {
     POWERCUT_TRY(const auto entries, files_.list(directory_));
     old_segments_.clear();
@@ -323,8 +437,9 @@ Result<void> Log::reuse_old_segment(std::uint64_t segment) {
     POWERCUT_TRYV(files_.remove(path(old_segments_[0])));
     old_segments_.erase(old_segments_.begin());
   }
-  old_segments_known_ = true;
-  return success();
+  // Not if one more was left meanwhile.
+  old_segments_known_ = segment_ == current;
+  return spare > 0;
 }
 
 void Log::release_before(Lsn lsn) {
@@ -335,9 +450,12 @@ Result<LogRecord> Log::read(Lsn lsn, std::string& copy) {
   const std::uint64_t unwritten_lsn = segment_ * segment_bytes_ + unwritten_;
   LogRecord record;
   record.lsn = lsn;
-  if (epoch_is_ours_ && raw(lsn) >= unwritten_lsn) {
-    const std::size_t at = raw(lsn) - unwritten_lsn;
-    const auto bytes = as_bytes(memory_.buffer).subspan(std::min(at, memory_.buffer.size()));
+  const std::uint64_t in_flight_lsn = segment_ * segment_bytes_ + in_flight_from_;
+  const bool in_flight = writing_.under_way() && raw(lsn) >= in_flight_lsn && raw(lsn) < unwritten_lsn;
+  if (epoch_is_ours_ && (raw(lsn) >= unwritten_lsn || in_flight)) {
+    const std::string& held = in_flight ? memory_.in_flight : memory_.buffer;
+    const std::size_t at = raw(lsn) - segment_ * segment_bytes_ - (in_flight ? in_flight_at_ : buffer_at_);
+    const auto bytes = as_bytes(held).subspan(std::min(at, held.size()));
     if (bytes.size() >= kRecordHeaderBytes) record.header = decode_header(bytes);
     if (record.header.length < kRecordHeaderBytes || record.header.length > bytes.size()) {
       return Error(ErrorCode::kCorrupt,

@@ -4,11 +4,15 @@
 // whoever asked. flush_together() lets other fibers work meanwhile: those that ask while one flush is under way share the
 // next, so one sync serves many commits. A segment is durable by name and size before any record in it is relied on.
 //
+// Where I/O suspends fibers, the next records are appended while a write is under way, and the next segment is made ready
+// in a fiber of its own. The log's writes follow one another: each waits for the one before.
+//
 // When the disk fails. A failed sync, and a write that fails for any reason but a full disk, is final: the log is stopped,
 // and says why, for ever. A full disk (kNoSpace) is not: what failed has changed nothing and may be tried again. Room for
 // what a transaction must still be able to write, its undo, is reserved: segments are made ahead for it.
 #pragma once
 
+#include "engine/ledger/busy.h"
 #include "engine/ledger/control.h"
 #include "engine/ledger/log_reader.h"
 #include "engine/ledger/log_record.h"
@@ -35,12 +39,17 @@ class Log {
   // Memory that outlives a log, for the next one.
   struct Memory {
     std::string buffer;
+    std::string in_flight;
     LogReader::Buffer read_buffer;
   };
 
   // `scheduler` may be null: nobody waits then.
-  Log(faultfs::FileSystem& files, std::string directory, Control& control, const Defects& defects, Memory& memory,
+  Log(faultfs::FileSystem& files, std::string directory, Control& control, const Options& options, Memory& memory,
       faultfs::Scheduler* scheduler = nullptr);
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  // Waits for what is done in a fiber of its own.
+  ~Log();
 
   // Makes the first segment of a new database.
   Result<void> create();
@@ -60,7 +69,7 @@ class Log {
   // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads. After kNoSpace the
   // records may or may not survive a crash; another try writes all of them again.
   Result<void> flush(Lsn lsn);
-  // The same for a fiber, which may wait while others go on. It has returned for what a sync covered that began later than
+  // The same for a fiber, which may wait while others go on: who asks first gathers what they append. It has returned for what a sync covered that began later than
   // the record was written. kStopped also when the scheduler ends all waits.
   Result<void> flush_together(Lsn lsn);
 
@@ -88,13 +97,19 @@ class Log {
   Result<void> make_room(std::uint64_t record, std::uint64_t reserved);
   Result<void> next_segment();
   Result<void> prepare_segment();
+  void prepare_in_background();
+  Result<void> write_zeros(faultfs::File& file);
   Result<void> make_segment(std::uint64_t segment);
-  Result<void> reuse_old_segment(std::uint64_t segment);
+  Result<bool> reuse_old_segment(std::uint64_t segment);
   bool is_durable(Lsn lsn) const { return raw(lsn) < segment_ * segment_bytes_ + unsynced_; }
   Result<void> lead_flush();
+  bool has_gathered_enough() const;
+  void wake_waiting(bool done);
   Result<void> write_out();
-  Result<void> write_buffer();
+  Result<void> write_buffer(bool durably);
   Result<void> sync_written();
+  Result<void> take_buffer();
+  void put_buffer_back();
   Result<void> sync_segment();
   Error failed(const Error& cause);
   std::string path(std::uint64_t segment) const { return directory_ + "/" + segment_name(segment); }
@@ -102,13 +117,17 @@ class Log {
   faultfs::FileSystem& files_;
   std::string directory_;
   Control& control_;
+  const Options& options_;
   const Defects& defects_;
   Memory& memory_;
   std::uint64_t segment_bytes_ = 0;
   std::uint64_t segment_ = 0;                          // the one being written
   std::uint64_t offset_ = 0;                           // of the end, in it
-  std::uint64_t unwritten_ = 0;                        // offset of memory_.buffer's first byte, in it
+  std::uint64_t buffer_at_ = 0;                        // of memory_.buffer's first byte, in it: where a block begins
+  std::uint64_t unwritten_ = 0;                        // of the first byte that no write has taken, in it
   std::uint64_t unsynced_ = 0;                         // offset up to which it is durable
+  std::uint64_t in_flight_at_ = 0;                     // of memory_.in_flight's first byte, in it
+  std::uint64_t in_flight_from_ = 0;                   // what unwritten_ was when it was taken
   std::unique_ptr<faultfs::File> file_;                // of segment_, opened when needed
   std::vector<std::unique_ptr<faultfs::File>> ahead_;  // of the segments after it that are ready
   std::uint64_t reserved_ = 0;
@@ -120,8 +139,19 @@ class Log {
   std::vector<std::uint64_t> old_segments_;  // ascending
   std::optional<Error> failure_;
   faultfs::Scheduler* scheduler_;
-  bool flush_under_way_ = false;           // of flush_together()
-  std::vector<faultfs::FiberId> waiting_;  // for the flush under way
+  bool suspends_;                 // I/O lets other fibers run
+  static constexpr faultfs::FiberId kNobody = ~faultfs::FiberId{0};
+  bool flush_under_way_ = false;          // of flush_together()
+  faultfs::FiberId gatherer_ = kNobody;   // lets others append before it writes
+  struct Waiting {
+    faultfs::FiberId fiber = 0;
+    Lsn lsn = Lsn::kNone;
+  };
+  std::vector<Waiting> waiting_;        // for a flush
+  std::uint64_t last_flush_took_ = 0;   // nanoseconds
+  std::uint64_t last_flush_ended_ = 0;  // by the scheduler's clock
+  Busy writing_;                        // a write or a sync
+  Busy preparing_;                      // a segment
 };
 
 }  // namespace powercut::ledger

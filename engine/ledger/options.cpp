@@ -135,8 +135,8 @@ constexpr auto kDefectTexts = [] {
   return texts;
 }();
 
-const std::array<engine::Tunable, 3>& tunable_table() {
-  static const std::array<engine::Tunable, 3> kTunables{{
+const std::array<engine::Tunable, 7>& tunable_table() {
+  static const std::array<engine::Tunable, 7> kTunables{{
       {"frames", "pages that the buffer pool holds", "64", {"8", "16", "64", "256"}},
       {"segment", "bytes of a log segment", "65536", {"16384", "65536"}},
       {"check-log-end",
@@ -144,8 +144,17 @@ const std::array<engine::Tunable, 3>& tunable_table() {
        "yes",
        {},
        "no"},
+      {"log-block", "writes of the log begin and end at multiples of so many bytes, or of the block of direct I/O", "1", {}},
+      {"zero-segments", "write a new log segment once before it is used, so that later writes change no metadata", "no", {}},
+      {"page-batch", "pages that are written together, where I/O lets other sessions run", "128", {}},
+      {"early-release", "a commit gives its locks back when it is in the log, before that is durable", "no", {}},
   }};
   return kTunables;
+}
+
+Result<bool> yes_or_no(const engine::Option& option) {
+  if (option.value == "yes" || option.value == "no") return option.value == "yes";
+  return Error(ErrorCode::kInvalidArgument, "engine option " + option.name + ": '" + option.value + "' is not yes or no");
 }
 
 Result<std::uint32_t> number_in(const engine::Option& option, std::uint32_t least, std::uint32_t most) {
@@ -176,10 +185,19 @@ Result<Options> parse_options(std::span<const engine::Option> options, std::span
         return Error(ErrorCode::kInvalidArgument, "engine option segment: '" + option.value + "' is not a multiple of 4096");
       }
     } else if (option.name == "check-log-end") {
-      if (option.value != "yes" && option.value != "no") {
-        return Error(ErrorCode::kInvalidArgument, "engine option check-log-end: '" + option.value + "' is not yes or no");
+      POWERCUT_TRY(parsed.check_log_end, yes_or_no(option));
+    } else if (option.name == "log-block") {
+      POWERCUT_TRY(parsed.log_block, number_in(option, 1, kMostLogBlock));
+      if (kMostLogBlock % parsed.log_block != 0) {
+        return Error(ErrorCode::kInvalidArgument, "engine option log-block: '" + option.value + "' is not a power of two up to " +
+                                                      std::to_string(kMostLogBlock));
       }
-      parsed.check_log_end = option.value == "yes";
+    } else if (option.name == "zero-segments") {
+      POWERCUT_TRY(parsed.zero_segments, yes_or_no(option));
+    } else if (option.name == "page-batch") {
+      POWERCUT_TRY(parsed.page_batch, number_in(option, 1, kMostPageBatch));
+    } else if (option.name == "early-release") {
+      POWERCUT_TRY(parsed.early_release, yes_or_no(option));
     } else {
       std::string message = "ledger has no option '" + option.name + "'; there are:";
       for (const auto& known : tunable_table()) message.append(" ").append(known.name);

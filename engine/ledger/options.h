@@ -84,6 +84,10 @@ struct Options {
   std::uint32_t segment_bytes = 65536;
   // Recovery looks behind the end of the log for records that show it to be damaged, not torn.
   bool check_log_end = true;
+  std::uint32_t log_block = 1;      // log writes begin and end at multiples of it, or of what the file prefers if that is more
+  bool zero_segments = false;       // a new log segment is written once before it is used
+  std::uint32_t page_batch = 128;   // pages that are written together, where I/O suspends fibers
+  bool early_release = false;       // a commit gives its locks back before it is durable
   Defects defects;
 };
 
@@ -91,6 +95,8 @@ inline constexpr std::uint32_t kLeastFrames = 8;
 inline constexpr std::uint32_t kMostFrames = 1U << 20U;
 inline constexpr std::uint32_t kLeastSegmentBytes = 16384;
 inline constexpr std::uint32_t kMostSegmentBytes = 1U << 30U;
+inline constexpr std::uint32_t kMostLogBlock = 4096;
+inline constexpr std::uint32_t kMostPageBatch = 4096;
 
 // The smallest log segment for so many frames: a checkpoint's END names every dirty page, and no record is longer than a
 // segment.

@@ -18,6 +18,9 @@ class PageStore {
       : pool_(pool), log_(log), defects_(defects), checkpoint_begin_(checkpoint_begin) {}
 
   Result<PageRef> fetch(PageId page) { return pool_.fetch(page); }
+  // As of the pool: others may change every page before load() returns.
+  bool must_wait_for(PageId page) const { return pool_.must_wait_for(page); }
+  Result<void> load(PageId page) { return pool_.load(page); }
 
   // Logs a row change and does it; returns its LSN. After an error nothing has changed.
   Result<Lsn> change_row(TxnId txn, Lsn previous, const RowChange& change, PageRef& page);

@@ -12,10 +12,11 @@ using engine::RowLock;
 
 template <class Statement>
 Result<void> LedgerSession::reading(Statement&& statement) {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   if (transaction_) return settled(statement(locks()));
-  // Nothing else runs while a statement does: where nobody holds a lock it needs none.
-  if (core_.locks.held() == 0) return statement(nullptr);
+  // Where nothing else runs while a statement does it needs no lock if nobody holds one.
+  if (core_.locks.held() == 0 && !core_.suspends()) return statement(nullptr);
   LockOwner alone(core_.locks, TxnId::kNone);
   alone.lock_limit = lock_limit_;
   return statement(&alone);

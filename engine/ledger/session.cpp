@@ -20,8 +20,10 @@ Result<void> check_form(const engine::TableSchema& schema, std::string_view key,
 }  // namespace
 
 LedgerSession::~LedgerSession() {
+  if (!transaction_) return;
   // Nobody is left to hear of an error; the next session, or recovery, undoes what this could not.
-  if (transaction_) static_cast<void>(end_by_rollback().has_error());
+  const auto turn = core_.latch.enter();
+  if (turn.has_value()) static_cast<void>(end_by_rollback().has_error());
 }
 
 Result<void> LedgerSession::usable() {
@@ -32,6 +34,7 @@ Result<void> LedgerSession::usable() {
 
 template <class Statement>
 Result<void> LedgerSession::in_transaction(Statement&& statement) {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   const bool own = !transaction_;
   if (own) POWERCUT_TRYV(begin());
@@ -66,6 +69,7 @@ Result<void> LedgerSession::settled(Result<void> done) {
 }
 
 Result<void> LedgerSession::begin(engine::Isolation level) {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   if (transaction_) return Error(ErrorCode::kInvalidArgument, "begin: a transaction is open");
   transaction_ = std::make_unique<Transaction>(core_);
@@ -86,6 +90,7 @@ Result<void> LedgerSession::set_lock_limit(std::uint64_t nanoseconds) {
 }
 
 Result<void> LedgerSession::commit() {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "commit: no transaction is open");
   auto done = transaction_->commit();
@@ -100,6 +105,7 @@ Result<void> LedgerSession::commit() {
 }
 
 Result<void> LedgerSession::rollback() {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(core_.ready());
   if (!transaction_ && failed_) {
     failed_.reset();
@@ -123,6 +129,7 @@ Result<void> LedgerSession::end_by_rollback() {
 }
 
 Result<void> LedgerSession::savepoint(std::string_view name) {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "savepoint: no transaction is open");
   savepoints_.push_back({std::string(name), transaction_->mark()});
@@ -137,6 +144,7 @@ Result<std::size_t> LedgerSession::find_savepoint(std::string_view name) const {
 }
 
 Result<void> LedgerSession::rollback_to(std::string_view name) {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(core_.ready());
   if (failed_ && (!transaction_ || transaction_->is_in_doubt())) return *failed_;
   POWERCUT_TRY(const std::size_t at, find_savepoint(name));
@@ -149,6 +157,7 @@ Result<void> LedgerSession::rollback_to(std::string_view name) {
 }
 
 Result<void> LedgerSession::release(std::string_view name) {
+  POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   POWERCUT_TRY(const std::size_t at, find_savepoint(name));
   savepoints_.resize(at);

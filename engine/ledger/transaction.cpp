@@ -178,7 +178,7 @@ Result<void> Transaction::commit() {
   if (core_.options.defects.locks_before_log) core_.locks.release_all(locks_);
   const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
   if (!core_.options.defects.ack_before_sync) {
-    const auto flushed = core_.log.flush_together(awaited);
+    const auto flushed = core_.latch.opened([&] { return core_.log.flush_together(awaited); });
     if (flushed.has_error()) {
       // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
       in_doubt_ = true;

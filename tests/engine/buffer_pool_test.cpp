@@ -24,7 +24,7 @@ struct PoolOnDisk {
     options.frames = kLeastFrames;
     REQUIRE(files.make_directory("db").has_value());
     control.prepare({0, 4711, kLeastSegmentBytes, 1, Lsn::kNone, Lsn::kNone});
-    log.emplace(files, "db", control, options.defects, log_memory);
+    log.emplace(files, "db", control, options, log_memory);
     REQUIRE(log->create().has_value());
     REQUIRE(control.create().has_value());
     start();

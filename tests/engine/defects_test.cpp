@@ -36,7 +36,7 @@ struct BuggyLog {
     REQUIRE(files.make_directory("db").has_value());
     REQUIRE(files.sync_directory("").has_value());
     control.prepare({0, 4711, kSegment, 1, Lsn::kNone, Lsn::kNone});
-    log.emplace(files, "db", control, defects, memory);
+    log.emplace(files, "db", control, options, memory);
     REQUIRE(log->create().has_value());
     REQUIRE(control.create().has_value());
   }
@@ -56,7 +56,7 @@ struct BuggyLog {
   void restart(Lsn from) {
     const std::vector<RecordType> read = records(files, from);
     REQUIRE(control.read().value());
-    log.emplace(files, "db", control, defects, memory);
+    log.emplace(files, "db", control, options, memory);
     log->open_at(end);
   }
 
@@ -83,7 +83,9 @@ struct BuggyLog {
     REQUIRE(write_full(*file, raw(at) % kSegment, as_bytes(with)).has_value());
   }
 
-  Defects defects;
+  Options options;
+
+  Defects& defects = options.defects;
   faultfs::SimDisk disk;
   faultfs::SimFileSystem simulated;
   FaultyFiles files;

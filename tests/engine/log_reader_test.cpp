@@ -18,7 +18,7 @@ struct LogOnDisk {
   LogOnDisk() : files(disk), control(files, "db", defects) {
     REQUIRE(files.make_directory("db").has_value());
     control.prepare({0, 4711, kLeastSegmentBytes, 1, Lsn::kNone, Lsn::kNone});
-    log.emplace(files, "db", control, defects, memory);
+    log.emplace(files, "db", control, options, memory);
     REQUIRE(log->create().has_value());
     REQUIRE(control.create().has_value());
   }
@@ -44,7 +44,9 @@ struct LogOnDisk {
     return found;
   }
 
-  Defects defects;
+  Options options;
+
+  Defects& defects = options.defects;
   faultfs::SimDisk disk;
   faultfs::SimFileSystem files;
   Control control;
@@ -131,7 +133,7 @@ TEST_CASE("records of an earlier incarnation beyond the end do not come back") {
   auto file = std::move(on_disk.files.open("db/log-00000001", OpenMode::kReadWrite)).value();
   REQUIRE(write_full(*file, raw(first) % kLeastSegmentBytes, as_bytes(nothing)).has_value());
   REQUIRE(on_disk.rows().empty());
-  on_disk.log.emplace(on_disk.files, "db", on_disk.control, on_disk.defects, on_disk.memory);
+  on_disk.log.emplace(on_disk.files, "db", on_disk.control, on_disk.options, on_disk.memory);
   on_disk.log->open_at(on_disk.end);
 
   // A record of the same length goes where the lost one was: what follows is whole, in its place, and old.
@@ -145,7 +147,7 @@ TEST_CASE("a record that is newer than the control record says that the control 
   const ControlRecord older = on_disk.control.record();
   const Lsn first = on_disk.append(TxnId{1}, "old");
   on_disk.log->flush(first).value();
-  on_disk.log.emplace(on_disk.files, "db", on_disk.control, on_disk.defects, on_disk.memory);
+  on_disk.log.emplace(on_disk.files, "db", on_disk.control, on_disk.options, on_disk.memory);
   REQUIRE(on_disk.rows() == std::vector<std::string>{"old"});
   on_disk.log->open_at(on_disk.end);
   const Lsn second = on_disk.append(TxnId{2}, "new");

@@ -39,7 +39,7 @@ struct Entry {
 // A control file and a log in directory "db" of any file system.
 struct OpenLog {
   explicit OpenLog(FileSystem& log_files) : files(log_files), control(files, "db", defects) {
-    log.emplace(files, "db", control, defects, memory);
+    log.emplace(files, "db", control, options, memory);
   }
 
   void create() {
@@ -81,7 +81,8 @@ struct OpenLog {
   }
 
   FileSystem& files;
-  Defects defects;
+  Options options;
+  Defects& defects = options.defects;
   Control control;
   Log::Memory memory;
   LogReader::Buffer buffer;
@@ -293,7 +294,7 @@ TEST_CASE("a failed sync stops the log for ever, and it says why") {
     CHECK(log.append("row").error().code() == ErrorCode::kStopped);
   }
   SECTION("of a new incarnation") {
-    log.log.emplace(files, "db", log.control, log.defects, log.memory);
+    log.log.emplace(files, "db", log.control, log.options, log.memory);
     log.open();
     files.failing = true;
     CHECK(log.append("row").error().code() == ErrorCode::kStopped);
