@@ -92,6 +92,7 @@ faultfs::Fault draw_fault(faultfs::FaultKind kind, std::uint64_t seed) {
 Setting Campaign::setting_of(std::uint64_t seed) const {
   Setting setting{plan_.kind,  plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()],
                   plan_.nested};
+  setting.slow_io = plan_.slow_io;
   Random random(combine(seed, 2));
   for (const engine::Tunable& tunable : plan_.kind->tunables()) {
     const auto drawn = random.below(static_cast<std::uint32_t>(std::max<std::size_t>(1, tunable.values_worth_trying.size())));

@@ -23,6 +23,7 @@ struct CampaignPlan {
   faultfs::PersistenceModel model;
   std::vector<const Workload*> workloads;  // seeds take turns
   std::vector<faultfs::FaultKind> faults;  // each seed has one of these
+  bool slow_io = false;
   std::uint32_t nested = 1;
   StepCount steps;
   std::optional<std::uint32_t> side_by_side_steps;  // where there are several sessions, so many in place of those

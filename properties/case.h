@@ -31,6 +31,7 @@ struct Setting {
   std::optional<faultfs::Fault> fault = std::nullopt;
   std::shared_ptr<const Workload> own_workload = nullptr;  // if it is the setting's own: that of a scenario
   std::string scenario = {};                               // the text of its file
+  bool slow_io = false;  // every file operation lets other sessions go on meanwhile, as a real disk does
 };
 
 // A failure of given steps.

@@ -243,6 +243,7 @@ std::string to_json(const Case& failing) {
   if (failing.setting.own_workload != nullptr) json["scenario"] = failing.setting.scenario;
   json["seed"] = failing.seed;
   json["nested"] = failing.setting.nested;
+  if (failing.setting.slow_io) json["slow_io"] = true;
   json["fault"] = nullptr;
   if (failing.setting.fault) {
     const faultfs::Fault& fault = *failing.setting.fault;
@@ -307,6 +308,9 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   POWERCUT_TRY(failing.seed, reader.number("seed", std::numeric_limits<std::uint64_t>::max()));
   POWERCUT_TRY(const std::uint64_t nested, reader.number("nested", 1000));
   failing.setting.nested = static_cast<std::uint32_t>(nested);
+  if (reader.has("slow_io")) {
+    POWERCUT_TRY(failing.setting.slow_io, reader.flag("slow_io"));
+  }
   POWERCUT_TRY(const Json* const fault, reader.member("fault"));
   if (!fault->is_null()) {
     const Reader faulty(*fault, "fault");

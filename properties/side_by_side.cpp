@@ -55,7 +55,9 @@ void SideBySide::run(engine::Database& database, std::span<const Step> steps, st
 }
 
 std::size_t SideBySide::step() const {
-  return record_.scheduler.in_fiber() ? step_of_[session_of_[record_.scheduler.current()]] : step_of_.front();
+  // A fiber of the engine's own works for everybody.
+  const bool of_session = record_.scheduler.in_fiber() && record_.scheduler.current() < session_of_.size();
+  return of_session ? step_of_[session_of_[record_.scheduler.current()]] : step_of_.front();
 }
 
 void SideBySide::session(std::size_t number, std::span<const Step> steps, std::size_t first, std::size_t last,

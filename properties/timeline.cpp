@@ -3,6 +3,7 @@
 #include "faultfs/faulty_file_system.h"
 #include "faultfs/sim_file_system.h"
 #include "faultfs/tracing_file_system.h"
+#include "faultfs/yielding_file_system.h"
 #include "properties/isolation.h"
 #include "properties/session_driver.h"
 #include "properties/side_by_side.h"
@@ -41,6 +42,7 @@ class Run {
       files_ = &*faulty_;
     }
     if (watch.trace != nullptr) files_ = &traced_.emplace(*files_, *watch.trace);
+    if (setting.slow_io) files_ = &slow_.emplace(*files_, scheduler_);
     disk_.set_crash_hook([this] { reach("before a sync"); });
   }
 
@@ -260,6 +262,7 @@ class Run {
   faultfs::SimFileSystem plain_files_;
   std::optional<faultfs::FaultyFileSystem> faulty_;
   std::optional<faultfs::TracingFileSystem> traced_;
+  std::optional<faultfs::YieldingFileSystem> slow_;
   faultfs::FileSystem* files_ = &plain_files_;
   std::unique_ptr<engine::Database> database_;
   std::unique_ptr<engine::Session> session_;

@@ -27,6 +27,7 @@ po::options_description setting_options() {
   options.add_options()("isolation", po::value<std::string>()->value_name("LEVEL"),
                         "of every transaction, where there are several sessions: read-uncommitted, read-committed, "
                         "repeatable-read or serializable (default: each transaction draws its own)");
+  options.add_options()("slow-io", "every file operation lets other sessions go on meanwhile, as a real disk does");
   options.add_options()("model", po::value<std::string>()->default_value("posix"),
                         "what a crash may keep (see: powercut list models)");
   options.add_options()("atom", po::value<std::string>(),
@@ -103,6 +104,11 @@ Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, con
     if (value >= least && value <= most) return value;
     return Error(ErrorCode::kInvalidArgument, fmt::format("--{} {}: must be from {} to {}", name, value, least, most));
   };
+  plan.slow_io = values.count("slow-io") > 0;
+  if (plan.slow_io &&
+      std::all_of(plan.workloads.begin(), plan.workloads.end(), [](const auto* workload) { return workload->sessions() == 1; })) {
+    return Error(ErrorCode::kInvalidArgument, "--slow-io: none of the workloads has more than one session");
+  }
   POWERCUT_TRY(plan.steps.most, number("steps", 1, 100'000));
   if (values.count("boots") > 0) {
     POWERCUT_TRY(plan.boots_per_point, number("boots", 1, 1'000'000));
@@ -116,7 +122,7 @@ namespace {
 
 std::string words(const engine::EngineKind& kind, const std::vector<engine::Option>& engine_options,
                   const std::vector<std::string>& defects, const std::vector<const properties::Workload*>& workloads,
-                  const faultfs::PersistenceModel& model, std::uint32_t nested) {
+                  const faultfs::PersistenceModel& model, std::uint32_t nested, bool slow_io) {
   std::string all;
   const auto add = [&](const std::string& name, const std::string& value) { all += " --" + name + " " + shell_word(value); };
   add("engine", std::string(kind.name()));
@@ -126,20 +132,21 @@ std::string words(const engine::EngineKind& kind, const std::vector<engine::Opti
   add("model", model.name);
   for (const auto& knob : changed_knobs(model)) add("set", knob);
   add("nested", std::to_string(nested));
+  if (slow_io) all += " --slow-io";
   return all;
 }
 
 }  // namespace
 
 std::string setting_words(const properties::CampaignPlan& plan) {
-  std::string all = words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested);
+  std::string all = words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested, plan.slow_io);
   if (plan.steps.isolation) all.append(" --isolation ").append(properties::to_string(*plan.steps.isolation));
   for (const faultfs::FaultKind fault : plan.faults) all.append(" --fault ").append(faultfs::info(fault).name);
   return all;
 }
 
 std::string setting_words(const properties::Setting& setting) {
-  return words(*setting.kind, setting.options, setting.defects, {setting.workload}, setting.model, setting.nested);
+  return words(*setting.kind, setting.options, setting.defects, {setting.workload}, setting.model, setting.nested, setting.slow_io);
 }
 
 }  // namespace powercut::tools
