@@ -142,14 +142,29 @@ void Model::apply_in_order(State& state, Orders& orders, std::vector<Change>& ch
     if (change.order < newest) continue;
     newest = change.order;
     if (change.kind == Change::Kind::kTable) {
-      change.before_exists = state.tables[change.table].exists;
-    } else {
-      const ModelRow* const before = state.tables[change.table].find(change.key);
-      change.before_exists = before != nullptr;
-      if (before != nullptr) change.before = before->row;
+      change_table(state, orders, change);
+      continue;
     }
+    const ModelRow* const before = state.tables[change.table].find(change.key);
+    change.before_exists = before != nullptr;
+    if (before != nullptr) change.before = before->row;
     apply(state, change, true);
   }
+}
+
+// What was in a table before it came or went is not in it any more; what was written since is, though it may have been
+// acknowledged before.
+void Model::change_table(State& state, const Orders& orders, Change& change) {
+  ModelTable& table = state.tables[change.table];
+  change.before_exists = table.exists;
+  if (table.exists != change.after_exists) state.hash += change.after_exists ? table_hash(change.table) : -table_hash(change.table);
+  table.exists = change.after_exists;
+  std::erase_if(table.rows, [&](const ModelRow& row) {
+    const auto written = orders.find({change.table, row.key});
+    if (written != orders.end() && written->second > change.order) return false;
+    state.hash -= row_hash(change.table, row.key, row.row);
+    return true;
+  });
 }
 
 void Model::record(Change change, std::size_t session) {

@@ -122,6 +122,7 @@ class Model {
   State with_changes(std::vector<Change> changes) const;
   static void apply(State& state, const Change& change, bool forward);
   static void apply_in_order(State& state, Orders& orders, std::vector<Change>& changes);
+  static void change_table(State& state, const Orders& orders, Change& change);
   void record(Change change, std::size_t session);
   void next_transaction(Open& open);
 

@@ -34,6 +34,11 @@ Result<void> Core::ready() {
   return success();
 }
 
+Result<void> Core::wait_for_commit(Lsn commit) {
+  if (commit == Lsn::kNone) return success();
+  return latch.opened([&] { return log.flush_together(commit); });
+}
+
 void Core::finish_later(std::unique_ptr<Transaction> rollback) { unfinished_.push_back(std::move(rollback)); }
 
 std::string Core::tree(PageId root) const {

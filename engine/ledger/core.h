@@ -42,6 +42,8 @@ class Core final : private LockNames {
   bool suspends() const { return scheduler != nullptr && files.lets_others_run(); }
   // Whether work may go on: the log has not stopped, and a rollback that failed before could be finished now.
   Result<void> ready();
+  // Until a commit that gave its locks back early is durable; at once for kNone.
+  Result<void> wait_for_commit(Lsn commit);
   // Takes over a transaction whose rollback failed for want of space, or of a page that could not be read: until it is
   // finished the database does nothing else.
   void finish_later(std::unique_ptr<Transaction> rollback);

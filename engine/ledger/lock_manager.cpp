@@ -3,6 +3,8 @@
 #include "engine/ledger/lock_conflicts.h"
 #include "faultfs/assert.h"
 
+#include <algorithm>
+
 namespace powercut::ledger {
 namespace {
 
@@ -83,8 +85,15 @@ Result<void> LockManager::lock(LockRequest& request) {
   return success();
 }
 
+void LockManager::note_dependence(const LockRequest& request) const {
+  const Lsn commit =
+      request.is_range() ? last_early_commit_ : early_commits_[request.thing->hash & (early_commits_.size() - 1)];
+  request.owner->depends_on = std::max(request.owner->depends_on, commit);
+}
+
 void LockManager::grant(LockRequest& request) {
   LockOwner& owner = *request.owner;
+  if (last_early_commit_ != Lsn::kNone) note_dependence(request);
   if (request.is_range()) {
     RangeGrant& made = table_.ranges.take();
     made.owner = &owner;
@@ -159,6 +168,16 @@ void LockManager::release_all(LockOwner& owner) {
   while (!owner.grants_.empty()) weaken(owner.grants_.front(), {});
   while (!owner.ranges_.empty()) release(owner.ranges_.front());
   owner.gives_way_ = false;
+}
+
+void LockManager::release_early(LockOwner& owner, Lsn commit) {
+  constexpr std::size_t kHashes = 4096;
+  if (early_commits_.empty()) early_commits_.assign(kHashes, Lsn::kNone);
+  last_early_commit_ = commit;
+  for (const Grant& held : owner.grants_) {
+    if (held.modes.is_exclusive()) early_commits_[held.thing->hash & (kHashes - 1)] = commit;
+  }
+  release_all(owner);
 }
 
 bool LockManager::is_blocked(const LockRequest& request) {

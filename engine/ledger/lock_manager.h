@@ -66,6 +66,10 @@ class LockManager {
   // Takes back what lock_range() added.
   void unlock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to);
   void release_all(LockOwner& owner);
+  // The same before the commit of the owner, which is at this place in the log, is durable: who locks next what the owner has
+  // changed depends on it (early lock release, DeWitt et al. 1984, section 5). Rows with like hashes are taken for one, and who
+  // locks a range depends on all such commits.
+  void release_early(LockOwner& owner, Lsn commit);
 
   // A planted bug: no search for cycles.
   void ignore_deadlocks(bool ignore) { ignore_deadlocks_ = ignore; }
@@ -87,6 +91,7 @@ class LockManager {
   bool ask(LockOwner& owner, Lockable& thing, LockModes modes);
   Result<void> lock(LockRequest& request);
   void grant(LockRequest& request);
+  void note_dependence(const LockRequest& request) const;
   void weaken(Grant& held, LockModes modes);
   void release(RangeGrant& held);
 
@@ -129,6 +134,8 @@ class LockManager {
   LockTable table_;
   Counters counters_;
   bool ignore_deadlocks_ = false;
+  std::vector<Lsn> early_commits_;  // by hash of what was exclusively locked
+  Lsn last_early_commit_ = Lsn::kNone;
   std::int64_t next_place_ = 1;
   std::size_t out_of_line_ = 0;  // requests that wait so
   std::uint64_t searches_ = 0;

@@ -124,6 +124,9 @@ class LockOwner {
   std::uint64_t cost = 0;
   // How long one wait may take, in virtual nanoseconds.
   std::uint64_t lock_limit = faultfs::Scheduler::kNoLimit;
+  // What it has locked was given back by a commit at this place in the log, at the latest: until that is durable, what the
+  // owner has seen may yet vanish.
+  Lsn depends_on = Lsn::kNone;
 
  private:
   friend class LockManager;

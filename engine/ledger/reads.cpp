@@ -16,10 +16,12 @@ Result<void> LedgerSession::reading(Statement&& statement) {
   POWERCUT_TRYV(usable());
   if (transaction_) return settled(statement(locks()));
   // Where nothing else runs while a statement does it needs no lock if nobody holds one.
-  if (core_.locks.held() == 0 && !core_.suspends()) return statement(nullptr);
+  if (core_.locks.held() == 0 && !core_.suspends() && !core_.options.early_release) return statement(nullptr);
   LockOwner alone(core_.locks, TxnId::kNone);
   alone.lock_limit = lock_limit_;
-  return statement(&alone);
+  POWERCUT_TRYV(statement(&alone));
+  core_.locks.release_all(alone);
+  return core_.wait_for_commit(alone.depends_on);
 }
 
 Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, TableLock mode) {

@@ -170,15 +170,18 @@ Result<bool> Transaction::undo_oldest() {
 }
 
 Result<void> Transaction::commit() {
-  if (!changed_anything()) return success();
+  if (!changed_anything()) return core_.wait_for_commit(locks_.depends_on);
   record_.clear();
   encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
   POWERCUT_TRY(const Lsn lsn, core_.log.append(record_, &reserve_));
   committing_ = !core_.options.defects.checkpoint_lists_committing;
+  if (core_.options.early_release) release_early(lsn);
   if (core_.options.defects.locks_before_log) core_.locks.release_all(locks_);
   const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
   if (!core_.options.defects.ack_before_sync) {
     const auto flushed = core_.latch.opened([&] { return core_.log.flush_together(awaited); });
+    // Others have built upon it, so it cannot be undone any more.
+    if (flushed.has_error() && core_.options.early_release) return core_.log.stop(flushed.error());
     if (flushed.has_error()) {
       // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
       in_doubt_ = true;
@@ -186,9 +189,21 @@ Result<void> Transaction::commit() {
       return flushed.error();
     }
   }
-  for (const DroppedTree& tree : dropped_) unused_.push_back(tree.root);
+  if (!released_early_) unused_dropped();
   leave();
   return success();
+}
+
+void Transaction::unused_dropped() {
+  for (const DroppedTree& tree : dropped_) unused_.push_back(tree.root);
+}
+
+void Transaction::release_early(Lsn commit) {
+  // Which trees are unused is known only as long as nobody else may change the tables.
+  unused_dropped();
+  keep_unused_trees();
+  core_.locks.release_early(locks_, commit);
+  released_early_ = true;
 }
 
 Result<void> Transaction::rollback() {
@@ -208,24 +223,23 @@ Result<void> Transaction::finish_rollback() {
   return success();
 }
 
-// The pages of the trees that no table has any more. A table that was renamed, changed or dropped and is back has its trees,
-// whatever took them from it was undone.
-Result<void> Transaction::list_unused_pages() {
-  if (unused_.empty()) return success();
+// Of the trees that may be unused, those that no table has any more: none if the tables cannot be read. A table that was
+// renamed, changed or dropped and is back has its trees, whatever took them from it was undone.
+void Transaction::keep_unused_trees() {
+  if (unused_.empty()) return;
   std::set<PageId> trees(unused_.begin(), unused_.end());
-  std::optional<Error> wrong;
-  POWERCUT_TRYV(BTree(*core_.store, kCatalogueRoot).scan({}, {}, [&](std::string_view name, std::string_view row) {
+  bool readable = true;
+  const auto scanned = BTree(*core_.store, kCatalogueRoot).scan({}, {}, [&](std::string_view name, std::string_view row) {
     const auto table = decode_table(name, row);
     if (table.has_error()) {
-      wrong = table.error();
+      readable = false;
       return false;
     }
     for (const PageId root : table.value().trees()) trees.erase(root);
     return true;
-  }));
-  if (wrong) return *wrong;
-  for (const PageId root : trees) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
-  return success();
+  });
+  readable = readable && scanned.has_value();
+  unused_.assign(trees.begin(), readable ? trees.end() : trees.begin());
 }
 
 // The transaction is over. What follows only saves space: what fails of it is left, as it is when the power fails here.
@@ -233,7 +247,8 @@ void Transaction::leave() {
   std::erase(core_.active, this);
   core_.log.release(reserve_);
   for (const Underfull& place : underfull_) static_cast<void>(BTree(*core_.store, place.tree).rebalance(place.key).has_error());
-  static_cast<void>(list_unused_pages().has_error());
+  if (!released_early_) keep_unused_trees();
+  for (const PageId root : unused_) static_cast<void>(BTree(*core_.store, root).list_pages(core_.unused_pages).has_error());
   core_.free_unused_pages();
   core_.locks.release_all(locks_);
 }

@@ -63,7 +63,9 @@ class Transaction {
   Result<void> undo_change(const RowChange& change, Lsn undo_next, bool logged);
   void appended(Lsn lsn);
   void note_if_underfull(PageId tree, std::string_view key, const Page& page);
-  Result<void> list_unused_pages();
+  void unused_dropped();
+  void keep_unused_trees();
+  void release_early(Lsn commit);
   void leave();
 
   Core& core_;
@@ -81,6 +83,7 @@ class Transaction {
   std::uint64_t imaged_ = 0;          // of them, those with room for an image of their page
   Lsn rolled_back_ = Lsn::kNone;      // the record that says so
   bool committing_ = false;
+  bool released_early_ = false;
   bool in_doubt_ = false;
   struct Underfull {
     PageId tree{};
