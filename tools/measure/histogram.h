@@ -24,8 +24,8 @@ class Histogram {
   std::uint64_t percentile(double part) const;
 
  private:
-  // 64 linear steps in each power of two.
-  static constexpr unsigned kBits = 6;
+  // 128 linear steps in each power of two.
+  static constexpr unsigned kBits = 7;
   static constexpr std::size_t kBuckets = std::size_t{64 - kBits + 1} << kBits;
 
   static std::size_t bucket(std::uint64_t value) {
