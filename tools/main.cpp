@@ -24,12 +24,13 @@ struct Command {
   int (*run)(const Invocation&);
 };
 
-constexpr std::array<Command, 6> kCommands{{
+constexpr std::array<Command, 7> kCommands{{
     {"run", "run seeds: crash, recover and check each at random points", run_command},
     {"explore", "visit every crash state of a case, not a sample", explore_command},
     {"replay", "run one failure again and tell what happened", replay_command},
     {"scenario", "run the sessions and crashes that a file describes", scenario_command},
     {"log", "print the log of a database in a directory as text", log_command},
+    {"bench", "measure throughput and latency on a real disk", bench_command},
     {"list", "list engines, workloads, models or defects", list_command},
 }};
 
@@ -88,8 +89,11 @@ Result<bool> wants_json(const po::variables_map& values) {
 
 Parsed parse(const Invocation& invocation, std::string_view usage, std::string_view example, po::options_description options,
              const po::positional_options_description& positional, const po::options_description& hidden) {
-  options.add_options()("format", po::value<std::string>()->default_value("text"),
-                        "text, or json: one document on standard output")("help", "this text");
+  if (options.find_nothrow("format", false) == nullptr) {
+    options.add_options()("format", po::value<std::string>()->default_value("text"),
+                          "text, or json: one document on standard output");
+  }
+  options.add_options()("help", "this text");
   po::options_description all;
   all.add(options).add(hidden);
   Parsed parsed;

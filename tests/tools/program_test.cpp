@@ -1,6 +1,6 @@
 // The program as its users meet it: what it prints, and how it ends.
+#include "tests/support/program.h"
 #include "tests/support/property.h"
-#include "tests/support/temporary_directory.h"
 
 #include <nlohmann/json.hpp>
 
@@ -17,33 +17,6 @@
 
 namespace powercut::testing {
 namespace {
-
-struct Ended {
-  int status = -1;
-  std::string out;
-  std::string error;
-};
-
-std::string file_text(const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// Runs the program with a shell, in a directory of its own.
-struct Program {
-  Ended run(const std::string& arguments) const {
-    const std::string command = "cd " + directory.path() + " && " POWERCUT_PROGRAM " " + arguments + " >out.txt 2>error.txt";
-    const int status = std::system(command.c_str());
-    return {WEXITSTATUS(status), file_text(directory.path() + "/out.txt"), file_text(directory.path() + "/error.txt")};
-  }
-  std::string shell(const std::string& command) const {
-    REQUIRE(std::system(("cd " + directory.path() + " && " + command).c_str()) == 0);
-    return {};
-  }
-  TemporaryDirectory directory;
-};
 
 std::string last_line(const std::string& text) {
   const auto end = text.find_last_not_of('\n');
@@ -173,7 +146,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("explore --point 0", "--point 0: must be from 1");
   refused("explore --boots 3", "boots");
   refused("scenario --jobs 1 " POWERCUT_SCENARIOS "/order-out-of-stock.scenario", "--jobs says something only with --explore");
-  refused("fly", "no command is called 'fly'; there are: run explore replay scenario log list");
+  refused("fly", "no command is called 'fly'; there are: run explore replay scenario log bench list");
 }
 
 TEST_CASE("a scenario is told line by line, and its exit status says whether all was as expected") {
@@ -225,7 +198,7 @@ TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is wr
 
 TEST_CASE("every command explains itself") {
   const Program program;
-  for (const std::string_view command : {"run", "replay", "scenario", "log", "list"}) {
+  for (const std::string_view command : {"run", "replay", "scenario", "log", "bench", "list"}) {
     const Ended help = program.run(std::string(command) + " --help");
     CHECK(help.status == 0);
     CHECK(help.out.find("usage: powercut " + std::string(command)) == 0);
