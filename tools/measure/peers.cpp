@@ -1,31 +1,79 @@
 #include "tools/measure/peers.h"
 
+#include "tools/measure/peer_engines.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+
 namespace powercut::measure {
 namespace {
 
-class Missing final : public Contender {
- public:
-  explicit Missing(std::string name) : name_(std::move(name)) {}
-
-  std::string_view name() const override { return name_; }
-  std::string_view setting() const override { return ""; }
-  std::uint32_t most_clients() const override { return 1; }
-  Result<void> prepare(const std::string& /*directory*/, const Load& /*load*/) override { return missing(); }
-  Result<Measured> run(const Load& /*load*/) override { return missing(); }
-  Result<void> check(const Load& /*load*/) override { return missing(); }
-
- private:
-  Error missing() const { return {ErrorCode::kUnsupported, "built without " + name_}; }
-
-  std::string name_;
+struct Peer {
+  std::string_view name;
+  std::string_view package;
+  std::unique_ptr<PeerEngine> (*make)();  // null without it
 };
+
+#ifdef POWERCUT_HAS_SQLITE
+constexpr auto kMakeSqlite = make_sqlite;
+#else
+constexpr std::unique_ptr<PeerEngine> (*kMakeSqlite)() = nullptr;
+#endif
+#ifdef POWERCUT_HAS_LEVELDB
+constexpr auto kMakeLevelDb = make_leveldb;
+#else
+constexpr std::unique_ptr<PeerEngine> (*kMakeLevelDb)() = nullptr;
+#endif
+#ifdef POWERCUT_HAS_ROCKSDB
+constexpr auto kMakeRocksDb = make_rocksdb;
+#else
+constexpr std::unique_ptr<PeerEngine> (*kMakeRocksDb)() = nullptr;
+#endif
+#ifdef POWERCUT_HAS_LMDB
+constexpr auto kMakeLmdb = make_lmdb;
+#else
+constexpr std::unique_ptr<PeerEngine> (*kMakeLmdb)() = nullptr;
+#endif
+
+constexpr Peer kPeers[] = {{"sqlite", "libsqlite3-dev", kMakeSqlite},
+                           {"leveldb", "libleveldb-dev", kMakeLevelDb},
+                           {"rocksdb", "librocksdb-dev", kMakeRocksDb},
+                           {"lmdb", "liblmdb-dev", kMakeLmdb}};
+
+std::string all_names() {
+  std::vector<std::string_view> names;
+  for (const Peer& peer : kPeers) names.push_back(peer.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
 }  // namespace
 
-std::vector<std::unique_ptr<Contender>> make_peers(std::span<const std::string> names) {
-  std::vector<std::unique_ptr<Contender>> peers;
-  for (const std::string& name : names) peers.push_back(std::make_unique<Missing>(name));
-  return peers;
+std::vector<std::string> peer_names() {
+  std::vector<std::string> names;
+  for (const Peer& peer : kPeers) {
+    if (peer.make != nullptr) names.emplace_back(peer.name);
+  }
+  return names;
+}
+
+Result<std::vector<std::unique_ptr<Contender>>> make_peers(std::span<const std::string> names) {
+  std::vector<std::unique_ptr<Contender>> made;
+  for (const std::string& name : names) {
+    const auto* const peer = std::find_if(std::begin(kPeers), std::end(kPeers), [&](const Peer& one) { return one.name == name; });
+    if (peer == std::end(kPeers)) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("no peer is called '{}'; there are {}", name, all_names()));
+    }
+    if (peer->make == nullptr) {
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("{} was not found when this was built; install the package {} and build again", name, peer->package));
+    }
+    made.push_back(std::make_unique<PeerContender>(peer->make()));
+  }
+  return made;
 }
 
 }  // namespace powercut::measure
