@@ -84,7 +84,7 @@ class LmdbClient final : public PeerClient {
     POWERCUT_TRY(const bool has_from, measure::get(writing.get(), lmdb_.rows, transfer.from, from));
     POWERCUT_TRY(const bool has_to, measure::get(writing.get(), lmdb_.rows, transfer.to, to));
     if (!has_from || !has_to) return Error(ErrorCode::kCorrupt, "lmdb: an account is missing");
-    POWERCUT_TRY(const Balances after, move(transfer, from, to));
+    POWERCUT_TRY(const Balances after, balances_after(transfer, from, to));
     POWERCUT_TRYV(measure::put(writing.get(), lmdb_.rows, transfer.from, view(after.from)));
     POWERCUT_TRYV(measure::put(writing.get(), lmdb_.rows, transfer.to, view(after.to)));
     POWERCUT_TRYV(measure::put(writing.get(), lmdb_.markers, transfer.marker, view(to_bytes(transfer.marker))));

@@ -177,7 +177,7 @@ class SqliteClient final : public PeerClient {
     POWERCUT_TRY(const bool has_from, get(transfer.from, from_));
     POWERCUT_TRY(const bool has_to, get(transfer.to, to_));
     if (!has_from || !has_to) return Error(ErrorCode::kCorrupt, "sqlite: an account is missing");
-    POWERCUT_TRY(const Balances after, move(transfer, from_, to_));
+    POWERCUT_TRY(const Balances after, balances_after(transfer, from_, to_));
     POWERCUT_TRYV(write(queries_.update, transfer.from, after.from));
     POWERCUT_TRYV(write(queries_.update, transfer.to, after.to));
     POWERCUT_TRYV(write(queries_.mark, transfer.marker, to_bytes(transfer.marker)));

@@ -30,7 +30,7 @@ std::string first_value(Workload workload, std::uint64_t row) {
   return value;
 }
 
-Result<Balances> move(const Transfer& transfer, std::string_view from, std::string_view to) {
+Result<Balances> balances_after(const Transfer& transfer, std::string_view from, std::string_view to) {
   POWERCUT_TRY(const std::uint64_t of_from, to_number(from));
   POWERCUT_TRY(const std::uint64_t of_to, to_number(to));
   const std::uint64_t amount = std::min(static_cast<std::uint64_t>(transfer.most), of_from);

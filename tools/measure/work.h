@@ -36,6 +36,6 @@ struct Balances {
   EightBytes from;
   EightBytes to;
 };
-Result<Balances> move(const Transfer& transfer, std::string_view from, std::string_view to);
+Result<Balances> balances_after(const Transfer& transfer, std::string_view from, std::string_view to);
 
 }  // namespace powercut::measure

@@ -29,7 +29,7 @@ class WriteBatchClient final : public PeerClient {
     POWERCUT_TRY(const bool has_from, get(transfer.from, from_));
     POWERCUT_TRY(const bool has_to, get(transfer.to, to_));
     if (!has_from || !has_to) return Error(ErrorCode::kCorrupt, std::string(engine_) + ": an account is missing");
-    POWERCUT_TRY(const Balances after, move(transfer, from_, to_));
+    POWERCUT_TRY(const Balances after, balances_after(transfer, from_, to_));
     batch_.Clear();
     add(kRowTable, transfer.from, view(after.from));
     add(kRowTable, transfer.to, view(after.to));
