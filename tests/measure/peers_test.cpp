@@ -4,6 +4,7 @@
 #include "tools/measure/peer_contender.h"
 #include "tools/measure/peer_engines.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -154,6 +155,18 @@ TEST_CASE("a name that no peer has is answered with those there are") {
   REQUIRE(made.has_error());
   CHECK(made.error().code() == ErrorCode::kInvalidArgument);
   CHECK(made.error().context().find("sqlite, leveldb, rocksdb, lmdb") != std::string::npos);
+}
+
+TEST_CASE("a peer that this was built without is answered with the package that has it") {
+  const std::vector<std::string> there = peer_names();
+  for (const std::string name : {"sqlite", "leveldb", "rocksdb", "lmdb"}) {
+    const auto made = make_peers(std::vector{name});
+    const bool is_there = std::find(there.begin(), there.end(), name) != there.end();
+    REQUIRE(made.has_value() == is_there);
+    if (is_there) continue;
+    CHECK(made.error().code() == ErrorCode::kUnsupported);
+    CHECK(made.error().context().find("lib" + name) != std::string::npos);
+  }
 }
 
 TEST_CASE("a load of one row has nothing to transfer") {
