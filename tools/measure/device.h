@@ -29,8 +29,9 @@ struct DeviceRate {
   // Of the whole device meanwhile, whoever asked for them (/sys/dev/block); 0 where there is none to ask. An honest way has one
   // for each write.
   std::uint64_t device_flushes = 0;
-  // Of the time, while the thread could have gone on but had no core (/proc/thread-self/schedstat). Where it is more than a
-  // little, the rate says how soon the scheduler lets who waited go on, which depends on the way, and not what the device does.
+  // Part of the time in which this thread was ready and had no core (/proc/thread-self/schedstat; 0 where that is not told).
+  // Where it is more than a little, the rates compare how the scheduler treats who waited and not what the device does. Through
+  // io_uring workers of the kernel wait too, unseen: the plain ways of the same round tell.
   double without_core = 0;
 };
 
