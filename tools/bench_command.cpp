@@ -104,11 +104,12 @@ class BenchCommand {
           *made);
     }
     for (const std::string& name : plan_.peers) {
-      const auto make = [name] { return std::move(measure::make_peers({&name, 1}).front()); };
-      const auto made = make();
-      add({std::string(made->name()), true, limited(plan_.peer_clients, *made),
-           [make]() -> Result<std::unique_ptr<Contender>> { return make(); }},
-          *made);
+      const auto make = [name]() -> Result<std::unique_ptr<Contender>> {
+        POWERCUT_TRY(auto peers, measure::make_peers({&name, 1}));
+        return std::move(peers.front());
+      };
+      POWERCUT_TRY(const auto made, make());
+      add({std::string(made->name()), true, limited(plan_.peer_clients, *made), make}, *made);
     }
     return success();
   }

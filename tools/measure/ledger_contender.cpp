@@ -363,15 +363,17 @@ std::string_view to_string(Backend backend) {
   return "?";
 }
 
-std::vector<engine::Option> ledger_defaults() { return {{"frames", "65536"}, {"segment", "16777216"}, {"check-log-end", "yes"}}; }
+std::vector<engine::Option> ledger_defaults() {
+  return {{"frames", "65536"}, {"segment", "67108864"}, {"zero-segments", "yes"}, {"early-release", "yes"}};
+}
 
 Result<std::unique_ptr<LedgerContender>> make_ledger(const engine::EngineKind& kind, LedgerSetting setting) {
-  for (const engine::Option& preset : ledger_defaults()) {
-    const auto same = [&](const engine::Option& given) { return given.name == preset.name; };
-    if (std::none_of(setting.options.begin(), setting.options.end(), same)) setting.options.push_back(preset);
+    for (const engine::Option& preset : ledger_defaults()) {
+      const auto same = [&](const engine::Option& given) { return given.name == preset.name; };
+      if (std::none_of(setting.options.begin(), setting.options.end(), same)) setting.options.push_back(preset);
+    }
+    POWERCUT_TRY(auto engine, kind.make(setting.options, {}));
+    return std::unique_ptr<LedgerContender>(std::make_unique<Ledger>(std::move(setting), std::move(engine)));
   }
-  POWERCUT_TRY(auto engine, kind.make(setting.options, {}));
-  return std::unique_ptr<LedgerContender>(std::make_unique<Ledger>(std::move(setting), std::move(engine)));
-}
 
 }  // namespace powercut::measure
