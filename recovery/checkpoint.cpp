@@ -17,7 +17,7 @@ using ledger::Lsn;
 // known before the sync begins: a page that is written during it is clean then, but not durable.
 Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   const ledger::Defects& defects = core.options.defects;
-  for (ledger::Transaction* const txn : core.active) POWERCUT_TRYV(txn->reserve_images());
+  for (ledger::ActiveHook& active : core.active) POWERCUT_TRYV(static_cast<ledger::Transaction&>(active).reserve_images());
   std::string record;
   encode_plain(record, ledger::RecordType::kCheckpointBegin, ledger::TxnId::kNone, Lsn::kNone);
   POWERCUT_TRY(const Lsn begin, core.log.append(record));
@@ -34,11 +34,12 @@ Result<void> make_checkpoint(Core& core, CheckpointExtent extent) {
   end.begin = begin;
   end.next_txn = core.next_txn;
   Lsn needed = begin;
-  for (const ledger::Transaction* txn : core.active) {
-    if (!txn->changed_anything()) continue;
-    needed = std::min(needed, txn->state().first);
+  for (const ledger::ActiveHook& active : core.active) {
+    const auto& txn = static_cast<const ledger::Transaction&>(active);
+    if (!txn.changed_anything()) continue;
+    needed = std::min(needed, txn.state().first);
     // The commit of one that waits for its flush becomes durable with this checkpoint, and would not be read again.
-    if (!defects.checkpoint_forgets_active && !txn->is_committing()) end.active.push_back(txn->state());
+    if (!defects.checkpoint_forgets_active && !txn.is_committing()) end.active.push_back(txn.state());
   }
   Lsn redo = begin;
   for (const ledger::DirtyPage& dirty : end.dirty) redo = std::min(redo, dirty.rec_lsn);

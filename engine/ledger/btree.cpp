@@ -96,6 +96,7 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
   if (path != nullptr) path->levels = 0;
   if (fence != nullptr) fence->clear();
   if (stops_at(root_)) return PageRef();
+  at_end_ = true;
   POWERCUT_TRY(PageRef ref, store_.fetch(root_));
   for (std::size_t level = 0; level < kMostLevels; ++level) {
     const Page page = ref.page();
@@ -103,6 +104,7 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
     if (page.type() == PageType::kLeaf) return ref;
     if (page.type() != PageType::kInner) return corrupt("its root is not a page of a tree");
     const std::size_t child = page.child_for(key);
+    at_end_ = at_end_ && child == page.count();
     if (fence != nullptr && child < page.count()) *fence = page.key(child);
     if (stops_at(page.child(child))) return PageRef();
     POWERCUT_TRY(ref, fetch_child(page, child));
@@ -110,27 +112,73 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
   return corrupt("deeper than any tree can be, or a circle");
 }
 
-Result<BTree::Leaf> BTree::find(std::string_view key) {
+Result<BTree::Leaf> BTree::find_again(std::string_view key) {
+  POWERCUT_TRY(Leaf leaf, find_again(key, store_.fingers().at(root_, key)));
+  if (leaf.page) return leaf;
+  return find_again(key, store_.fingers().at_end(root_));
+}
+
+Result<BTree::Leaf> BTree::find_again(std::string_view key, Fingers::Finger& finger) {
   Leaf leaf;
-  POWERCUT_TRY(leaf.page, descend(key, nullptr, nullptr));
-  const Page::Place place = leaf.page.page().search(key);
-  leaf.slot = place.slot;
+  if (!store_.fingers().is_valid(finger, root_) || !store_.has(finger.leaf)) return leaf;
+  POWERCUT_TRY(leaf.page, store_.fetch(finger.leaf));
+  const Page page = leaf.page.page();
+  if (finger.slot < page.count() && page.key(finger.slot) == key) {
+    leaf.slot = finger.slot;
+    leaf.found = true;
+    return leaf;
+  }
+  if (page.count() == 0 || key < page.key(0) || (!finger.is_last && key > page.key(page.count() - 1U))) return Leaf();
+  const Page::Place place = page.search(key);
+  leaf.slot = finger.slot = place.slot;
   leaf.found = place.found;
   return leaf;
 }
 
+void BTree::note(std::string_view key, const Leaf& leaf) {
+  Fingers& fingers = store_.fingers();
+  const PageId page = leaf.page.page().id();
+  fingers.note(fingers.at(root_, key), root_, page, leaf.slot, at_end_);
+  if (at_end_) fingers.note(fingers.at_end(root_), root_, page, leaf.slot, true);
+}
+
+Result<BTree::Leaf> BTree::find(std::string_view key) {
+  POWERCUT_TRY(Leaf leaf, find_again(key));
+  if (leaf.page) return leaf;
+  POWERCUT_TRY(leaf.page, descend(key, nullptr, nullptr));
+  const Page::Place place = leaf.page.page().search(key);
+  leaf.slot = place.slot;
+  leaf.found = place.found;
+  note(key, leaf);
+  return leaf;
+}
+
+namespace {
+
+bool has_room(const BTree::Leaf& leaf, std::string_view key, std::size_t row_bytes) {
+  const Page page = leaf.page.page();
+  if (leaf.found) return row_bytes <= page.free_bytes() + page.value(leaf.slot).size();
+  return kCellHeaderBytes + kSlotBytes + key.size() + row_bytes <= page.free_bytes();
+}
+
+}  // namespace
+
 Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_bytes) {
+  {
+    POWERCUT_TRY(Leaf leaf, find_again(key));
+    if (leaf.page && has_room(leaf, key, row_bytes)) return leaf;
+  }
   for (;;) {
     Path path;
     Leaf leaf;
     POWERCUT_TRY(leaf.page, descend(key, &path, nullptr));
-    const Page page = leaf.page.page();
-    const Page::Place place = page.search(key);
+    const Page::Place place = leaf.page.page().search(key);
     leaf.slot = place.slot;
     leaf.found = place.found;
-    const std::size_t room = page.free_bytes() + (place.found ? page.value(place.slot).size() : 0);
-    const std::size_t needed = place.found ? row_bytes : kCellHeaderBytes + kSlotBytes + key.size() + row_bytes;
-    if (needed <= room) return leaf;
+    if (has_room(leaf, key, row_bytes)) {
+      note(key, leaf);
+      return leaf;
+    }
     leaf.page = PageRef();
     POWERCUT_TRYV(split(path, path.levels - 1));
   }

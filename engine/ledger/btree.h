@@ -57,6 +57,11 @@ class BTree {
     std::size_t levels = 0;
   };
 
+  // The leaf of a key that was found lately; no page if it is not known any more.
+  Result<Leaf> find_again(std::string_view key);
+  Result<Leaf> find_again(std::string_view key, Fingers::Finger& finger);
+  void note(std::string_view key, const Leaf& leaf);
+
   // The leaf for the key; notes the pages on the way, and the smallest key beyond the leaf (empty: none) if asked.
   Result<PageRef> descend(std::string_view key, Path* path, std::string* fence);
   // The same, but gives up before the first page that others should not wait for, if `missing` is given.
@@ -70,6 +75,7 @@ class BTree {
 
   PageStore& store_;
   PageId root_;
+  bool at_end_ = false;  // the last descent went to the last leaf
 };
 
 template <class Visit>

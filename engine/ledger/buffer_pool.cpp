@@ -352,7 +352,7 @@ void BufferPool::dirty_pages(std::vector<DirtyPage>& out) const {
   for (const Frame& frame : memory_.frames) {
     if (options_.defects.dirty_page_table_full && out.size() == 4) return;
     if (frame.dirty || frame.writing) {
-      out.push_back({frame.page, !frame.writing  ? frame.rec_lsn
+      out.push_back({frame.page, !frame.writing ? frame.rec_lsn
                                  : !frame.dirty ? frame.writing_rec_lsn
                                                 : std::min(frame.rec_lsn, frame.writing_rec_lsn)});
     }

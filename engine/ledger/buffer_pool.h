@@ -41,6 +41,7 @@ class PageRef {
   }
   ~PageRef() { release(); }
 
+  explicit operator bool() const { return pool_ != nullptr; }
   Page page() const;
   std::uint32_t frame() const { return frame_; }
 
@@ -95,6 +96,8 @@ class BufferPool {
   bool must_wait_for(PageId page) const { return company_.suspends && company_.latch->may_open() && !is_loaded(page); }
   // Brings the page into the pool with the latch open. It may be gone again when the caller fetches it.
   Result<void> load(PageId page);
+  // Whether it is there, and whether fetch() need not wait for it.
+  bool is_loaded(PageId page) const { return has(page) && !memory_.frames[memory_.where[raw(page)] - 1].loading; }
   bool has(PageId page) const { return raw(page) < memory_.where.size() && memory_.where[raw(page)] != 0; }
   // Empties the frame of a page, whatever is in it.
   void forget(PageRef ref);
@@ -117,7 +120,6 @@ class BufferPool {
   friend class PageRef;
 
   Page page_of(std::uint32_t frame) const { return Page(memory_.bytes.get() + std::size_t{frame} * kPageBytes); }
-  bool is_loaded(PageId page) const { return has(page) && !memory_.frames[memory_.where[raw(page)] - 1].loading; }
   std::size_t batch_pages() const { return company_.suspends ? options_.page_batch : 1; }
 
   // The frame of a page that is in the pool, once it has been read; none when it is not there.

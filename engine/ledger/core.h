@@ -11,6 +11,7 @@
 #include "engine/ledger/page_store.h"
 #include "faultfs/scheduler.h"
 
+#include <boost/intrusive/list.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@ namespace powercut::ledger {
 inline constexpr std::string_view kDataName = "data";
 
 class Transaction;
+
+// What every transaction is that is active.
+using ActiveHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 // Memory that an engine hands from one database to the next, so that opening one allocates next to nothing.
 struct Memory {
@@ -68,7 +72,8 @@ class Core final : private LockNames {
   std::optional<BufferPool> pool;
   std::optional<PageStore> store;
   TxnId next_txn{1};
-  std::vector<Transaction*> active;
+  boost::intrusive::list<ActiveHook, boost::intrusive::constant_time_size<false>> active;
+  std::string record;  // scratch, of whoever appends to the log
   // The checkpoint before writes what was dirty when this one began.
   Lsn previous_checkpoint_begin = Lsn::kNone;
   // Changes whenever the catalogue may have, so that sessions look again.

@@ -86,8 +86,7 @@ Result<void> LockManager::lock(LockRequest& request) {
 }
 
 void LockManager::note_dependence(const LockRequest& request) const {
-  const Lsn commit =
-      request.is_range() ? last_early_commit_ : early_commits_[request.thing->hash & (early_commits_.size() - 1)];
+  const Lsn commit = request.is_range() ? last_early_commit_ : early_commits_[request.thing->hash & (early_commits_.size() - 1)];
   request.owner->depends_on = std::max(request.owner->depends_on, commit);
 }
 

@@ -61,9 +61,7 @@ Result<void> LockManager::wait(LockRequest& request) {
   if (!ignore_deadlocks_ && !scheduler_->stopped()) resolve_deadlocks(request);
   Scheduler::Woken woken = Scheduler::Woken::kWoken;
   if (request.state == LockRequest::State::kWaiting) {
-    const auto park = [&]() -> Result<Scheduler::Woken> {
-      return scheduler_->park(WaitText(*this, request), owner.lock_limit);
-    };
+    const auto park = [&]() -> Result<Scheduler::Woken> { return scheduler_->park(WaitText(*this, request), owner.lock_limit); };
     const auto parked = latch_ == nullptr ? park() : latch_->opened(park);
     if (parked.has_error()) {
       if (request.state == LockRequest::State::kWaiting) withdraw(request);

@@ -69,8 +69,8 @@ class Log {
   // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads. After kNoSpace the
   // records may or may not survive a crash; another try writes all of them again.
   Result<void> flush(Lsn lsn);
-  // The same for a fiber, which may wait while others go on: who asks first gathers what they append. It has returned for what a sync covered that began later than
-  // the record was written. kStopped also when the scheduler ends all waits.
+  // The same for a fiber, which may wait while others go on: who asks first gathers what they append. It has returned for what a
+  // sync covered that began later than the record was written. kStopped also when the scheduler ends all waits.
   Result<void> flush_together(Lsn lsn);
 
   // The record at a place, copied into `copy`, whether it is durable or not.
@@ -139,10 +139,10 @@ class Log {
   std::vector<std::uint64_t> old_segments_;  // ascending
   std::optional<Error> failure_;
   faultfs::Scheduler* scheduler_;
-  bool suspends_;                 // I/O lets other fibers run
+  bool suspends_;  // I/O lets other fibers run
   static constexpr faultfs::FiberId kNobody = ~faultfs::FiberId{0};
-  bool flush_under_way_ = false;          // of flush_together()
-  faultfs::FiberId gatherer_ = kNobody;   // lets others append before it writes
+  bool flush_under_way_ = false;         // of flush_together()
+  faultfs::FiberId gatherer_ = kNobody;  // lets others append before it writes
   struct Waiting {
     faultfs::FiberId fiber = 0;
     Lsn lsn = Lsn::kNone;

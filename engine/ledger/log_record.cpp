@@ -3,34 +3,50 @@
 #include "faultfs/hash.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace powercut::ledger {
 namespace {
 
-// header: crc u32, length u32, epoch u32, type u8, not durable u24, txn u64, previous u64
-void put_header(ByteWriter& writer, RecordType type, TxnId txn, Lsn previous) {
-  writer.put(std::uint32_t{0});
-  writer.put(std::uint32_t{0});
-  writer.put(std::uint32_t{0});
-  writer.put(static_cast<std::uint8_t>(type));
-  writer.put(std::uint8_t{0});
-  writer.put(std::uint16_t{0});
-  writer.put(raw(txn));
-  writer.put(raw(previous));
+template <class T>
+char* put(char* at, T value) {
+  std::memcpy(at, &value, sizeof(T));
+  return at + sizeof(T);
 }
 
-void put_row_change(ByteWriter& writer, const RowChange& change) {
-  writer.put(static_cast<std::uint8_t>(change.action));
-  writer.put(std::uint8_t{0});
-  writer.put(change.slot);
-  writer.put(raw(change.tree));
-  writer.put(raw(change.page));
-  writer.put(static_cast<std::uint16_t>(change.key.size()));
-  writer.put(static_cast<std::uint16_t>(change.before.size()));
-  writer.put(static_cast<std::uint16_t>(change.after.size()));
-  writer.put_text(change.key);
-  writer.put_text(change.before);
-  writer.put_text(change.after);
+char* put_text(char* at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+// header: crc u32, length u32, epoch u32, type u8, not durable u24, txn u64, previous u64
+char* put_header(char* at, RecordType type, TxnId txn, Lsn previous) {
+  at = put(at, std::uint32_t{0});
+  at = put(at, std::uint32_t{0});
+  at = put(at, std::uint32_t{0});
+  at = put(at, static_cast<std::uint32_t>(type));
+  at = put(at, raw(txn));
+  return put(at, raw(previous));
+}
+
+char* put_row_change(char* at, const RowChange& change) {
+  at = put(at, static_cast<std::uint16_t>(change.action));
+  at = put(at, change.slot);
+  at = put(at, raw(change.tree));
+  at = put(at, raw(change.page));
+  at = put(at, static_cast<std::uint16_t>(change.key.size()));
+  at = put(at, static_cast<std::uint16_t>(change.before.size()));
+  at = put(at, static_cast<std::uint16_t>(change.after.size()));
+  at = put_text(at, change.key);
+  at = put_text(at, change.before);
+  return put_text(at, change.after);
+}
+
+// Appends so many bytes and gives their place.
+char* grow(std::string& out, std::size_t bytes) {
+  const std::size_t before = out.size();
+  out.resize(before + bytes);
+  return out.data() + before;
 }
 
 Error broken(std::string_view what) { return {ErrorCode::kCorrupt, "log record: " + std::string(what)}; }
@@ -72,21 +88,18 @@ std::string_view to_string(RowAction action) {
 }
 
 void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change) {
-  ByteWriter writer(out);
-  put_header(writer, RecordType::kRow, txn, previous);
-  put_row_change(writer, change);
+  char* const header = grow(out, row_change_bytes(change));
+  put_row_change(put_header(header, RecordType::kRow, txn, previous), change);
 }
 
 void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change) {
-  ByteWriter writer(out);
-  put_header(writer, RecordType::kCompensation, txn, previous);
-  writer.put(raw(undo_next));
-  put_row_change(writer, change);
+  char* const header = grow(out, compensation_bytes(change));
+  put_row_change(put(put_header(header, RecordType::kCompensation, txn, previous), raw(undo_next)), change);
 }
 
 void encode_images(std::string& out, std::span<const Page> pages) {
+  encode_plain(out, RecordType::kImages, TxnId::kNone, Lsn::kNone);
   ByteWriter writer(out);
-  put_header(writer, RecordType::kImages, TxnId::kNone, Lsn::kNone);
   writer.put(static_cast<std::uint16_t>(pages.size()));
   for (const Page& page : pages) {
     writer.put(raw(page.id()));
@@ -98,13 +111,12 @@ void encode_images(std::string& out, std::span<const Page> pages) {
 }
 
 void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous) {
-  ByteWriter writer(out);
-  put_header(writer, type, txn, previous);
+  put_header(grow(out, kRecordHeaderBytes), type, txn, previous);
 }
 
 void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {
+  encode_plain(out, RecordType::kCheckpointEnd, TxnId::kNone, Lsn::kNone);
   ByteWriter writer(out);
-  put_header(writer, RecordType::kCheckpointEnd, TxnId::kNone, Lsn::kNone);
   writer.put(raw(checkpoint.begin));
   writer.put(raw(checkpoint.next_txn));
   writer.put(static_cast<std::uint32_t>(checkpoint.active.size()));

@@ -79,6 +79,12 @@ struct CheckpointEnd {
 
 // --- Encoding: each appends a whole record to `out` (its header's crc, length and epoch are filled in by seal()) ---
 
+// How long the records are.
+inline std::size_t row_change_bytes(const RowChange& change) {
+  return kRecordHeaderBytes + 18 + change.key.size() + change.before.size() + change.after.size();
+}
+inline std::size_t compensation_bytes(const RowChange& change) { return row_change_bytes(change) + sizeof(Lsn); }
+
 void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change);
 void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change);
 void encode_images(std::string& out, std::span<const Page> pages);

@@ -84,10 +84,10 @@ struct Options {
   std::uint32_t segment_bytes = 65536;
   // Recovery looks behind the end of the log for records that show it to be damaged, not torn.
   bool check_log_end = true;
-  std::uint32_t log_block = 1;      // log writes begin and end at multiples of it, or of what the file prefers if that is more
-  bool zero_segments = false;       // a new log segment is written once before it is used
-  std::uint32_t page_batch = 128;   // pages that are written together, where I/O suspends fibers
-  bool early_release = false;       // a commit gives its locks back before it is durable
+  std::uint32_t log_block = 1;     // log writes begin and end at multiples of it, or of what the file prefers if that is more
+  bool zero_segments = false;      // a new log segment is written once before it is used
+  std::uint32_t page_batch = 128;  // pages that are written together, where I/O suspends fibers
+  bool early_release = false;      // a commit gives its locks back before it is durable
   Defects defects;
 };
 

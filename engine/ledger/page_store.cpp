@@ -167,6 +167,7 @@ Result<void> StructureChange::log() {
     for (Page& page : std::span(images).subspan(at, together)) page.set_lsn(lsn);
   }
   for (const Member& member : std::span(members_).first(count_)) store_.pool_.mark_dirty(member.ref, member.ref.page().lsn());
+  store_.fingers_.forget_all();
   logged_ = true;
   return success();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/ledger/buffer_pool.h"
+#include "engine/ledger/fingers.h"
 #include "engine/ledger/log.h"
 
 #include <array>
@@ -18,6 +19,8 @@ class PageStore {
       : pool_(pool), log_(log), defects_(defects), checkpoint_begin_(checkpoint_begin) {}
 
   Result<PageRef> fetch(PageId page) { return pool_.fetch(page); }
+  bool has(PageId page) const { return pool_.is_loaded(page); }
+  Fingers& fingers() { return fingers_; }
   // As of the pool: others may change every page before load() returns.
   bool must_wait_for(PageId page) const { return pool_.must_wait_for(page); }
   Result<void> load(PageId page) { return pool_.load(page); }
@@ -45,6 +48,7 @@ class PageStore {
   const Defects& defects_;
   Lsn checkpoint_begin_;
   std::string record_;  // scratch
+  Fingers fingers_;
 };
 
 // Pages that are changed together, by hand, and logged as they are then, in one record: all of it happens or none. Without

@@ -10,17 +10,14 @@ namespace powercut::ledger {
 Transaction::Transaction(Core& core) : core_(core), locks_(core.locks, core.next_txn) {
   state_.txn = core_.next_txn;
   core_.next_txn = static_cast<TxnId>(raw(core_.next_txn) + 1);
-  core_.active.push_back(this);
+  core_.active.push_back(*this);
 }
 
 Transaction::Transaction(Core& core, const ActiveTxn& found) : core_(core), state_(found), locks_(core.locks, found.txn) {
-  core_.active.push_back(this);
+  core_.active.push_back(*this);
 }
 
-Transaction::~Transaction() {
-  std::erase(core_.active, this);
-  core_.log.release(reserve_);
-}
+Transaction::~Transaction() { core_.log.release(reserve_); }
 
 void Transaction::appended(Lsn lsn) {
   if (state_.first == Lsn::kNone) state_.first = lsn;
@@ -49,10 +46,8 @@ Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_
   if (leaf.found) change.before = leaf.page.page().value(leaf.slot);
   change.after = row;
   if (logged) {
-    record_.clear();
-    encode_compensation(record_, state_.txn, state_.last, state_.last, change);
     // The first time also for COMMIT and ROLLED BACK, since the one may have to follow the other.
-    POWERCUT_TRYV(core_.log.reserve(record_.size() + (changed_anything() ? 0 : 2 * kRecordHeaderBytes), reserve_));
+    POWERCUT_TRYV(core_.log.reserve(compensation_bytes(change) + (changed_anything() ? 0 : 2 * kRecordHeaderBytes), reserve_));
     POWERCUT_TRY(const Lsn lsn, core_.store->change_row(state_.txn, state_.last, change, leaf.page));
     appended(lsn);
     ++changes_;
@@ -171,9 +166,9 @@ Result<bool> Transaction::undo_oldest() {
 
 Result<void> Transaction::commit() {
   if (!changed_anything()) return core_.wait_for_commit(locks_.depends_on);
-  record_.clear();
-  encode_plain(record_, RecordType::kCommit, state_.txn, state_.last);
-  POWERCUT_TRY(const Lsn lsn, core_.log.append(record_, &reserve_));
+  core_.record.clear();
+  encode_plain(core_.record, RecordType::kCommit, state_.txn, state_.last);
+  POWERCUT_TRY(const Lsn lsn, core_.log.append(core_.record, &reserve_));
   committing_ = !core_.options.defects.checkpoint_lists_committing;
   if (core_.options.early_release) release_early(lsn);
   if (core_.options.defects.locks_before_log) core_.locks.release_all(locks_);
@@ -214,9 +209,9 @@ Result<void> Transaction::rollback() {
 
 Result<void> Transaction::finish_rollback() {
   if (rolled_back_ == Lsn::kNone) {
-    record_.clear();
-    encode_plain(record_, RecordType::kRolledBack, state_.txn, state_.last);
-    POWERCUT_TRY(rolled_back_, core_.log.append(record_, &reserve_));
+    core_.record.clear();
+    encode_plain(core_.record, RecordType::kRolledBack, state_.txn, state_.last);
+    POWERCUT_TRY(rolled_back_, core_.log.append(core_.record, &reserve_));
   }
   if (in_doubt_) POWERCUT_TRYV(core_.log.flush(rolled_back_));
   leave();
@@ -244,7 +239,7 @@ void Transaction::keep_unused_trees() {
 
 // The transaction is over. What follows only saves space: what fails of it is left, as it is when the power fails here.
 void Transaction::leave() {
-  std::erase(core_.active, this);
+  unlink();
   core_.log.release(reserve_);
   for (const Underfull& place : underfull_) static_cast<void>(BTree(*core_.store, place.tree).rebalance(place.key).has_error());
   if (!released_early_) keep_unused_trees();

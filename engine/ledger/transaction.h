@@ -15,7 +15,7 @@
 
 namespace powercut::ledger {
 
-class Transaction {
+class Transaction : public ActiveHook {
  public:
   // Registers with the core as active; leaves it when destroyed.
   explicit Transaction(Core& core);
@@ -90,7 +90,6 @@ class Transaction {
     std::string key;
   };
   std::vector<Underfull> underfull_;  // where pages may be merged after the end
-  std::string record_;                // scratch
   std::string undone_;                // scratch: the record that is being undone
 };
 
