@@ -27,19 +27,6 @@ class ForPages final : public faultfs::Scheduler::Wait {
 
 }  // namespace
 
-PageRef::PageRef(BufferPool& pool, std::uint32_t frame) : pool_(&pool), frame_(frame) {
-  auto& taken = pool_->memory_.frames[frame_];
-  ++taken.pins;
-  taken.referenced = true;
-}
-
-Page PageRef::page() const { return pool_->page_of(frame_); }
-
-void PageRef::release() {
-  if (pool_ != nullptr) --pool_->memory_.frames[frame_].pins;
-  pool_ = nullptr;
-}
-
 struct BufferPool::Batch {
   std::vector<std::uint32_t> frames;
   AlignedBytes bytes = nothing_aligned();
@@ -65,8 +52,7 @@ BufferPool::~BufferPool() {
   memory_.written.assign(memory_.written.size(), false);
 }
 
-Result<PageRef> BufferPool::fetch(PageId page) {
-  if (is_loaded(page)) return PageRef(*this, memory_.where[raw(page)] - 1);
+Result<PageRef> BufferPool::fetch_missing(PageId page) {
   POWERCUT_TRY(const std::uint32_t frame, bring(page, false));
   return PageRef(*this, frame);
 }

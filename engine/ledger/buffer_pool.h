@@ -89,7 +89,10 @@ class BufferPool {
 
   // kCorrupt when the stored page is damaged. A dirty page that cannot be written (kIo, kNoSpace) stays where it is; the
   // error is returned only if no other frame can be had.
-  Result<PageRef> fetch(PageId page);
+  Result<PageRef> fetch(PageId page) {
+    if (is_loaded(page)) return PageRef(*this, memory_.where[raw(page)] - 1);
+    return fetch_missing(page);
+  }
   // The same without reading: the caller overwrites all of it.
   Result<PageRef> fetch_blank(PageId page);
   // Whether others should run while the page is read, so that load() comes before fetch().
@@ -122,6 +125,7 @@ class BufferPool {
   Page page_of(std::uint32_t frame) const { return Page(memory_.bytes.get() + std::size_t{frame} * kPageBytes); }
   std::size_t batch_pages() const { return company_.suspends ? options_.page_batch : 1; }
 
+  Result<PageRef> fetch_missing(PageId page);
   // The frame of a page that is in the pool, once it has been read; none when it is not there.
   Result<std::optional<std::uint32_t>> find(PageId page);
   Result<std::uint32_t> bring(PageId page, bool blank);
@@ -160,5 +164,18 @@ class BufferPool {
   std::uint32_t allocated_ = 0;  // pages before it have space in the file; 0: not known
   Lsn newest_read_ = Lsn::kNone;
 };
+
+inline PageRef::PageRef(BufferPool& pool, std::uint32_t frame) : pool_(&pool), frame_(frame) {
+  auto& taken = pool_->memory_.frames[frame_];
+  ++taken.pins;
+  taken.referenced = true;
+}
+
+inline Page PageRef::page() const { return pool_->page_of(frame_); }
+
+inline void PageRef::release() {
+  if (pool_ != nullptr) --pool_->memory_.frames[frame_].pins;
+  pool_ = nullptr;
+}
 
 }  // namespace powercut::ledger

@@ -170,7 +170,8 @@ TEST_CASE("options and defects that do not exist are refused with what there is"
   const std::vector<Option> unknown{{"cache", "1"}};
   const std::vector<Option> wrong{{"frames", "7"}};
   const std::vector<std::string> defect{"no-such"};
-  CHECK(kind->make(unknown, {}).error().context() == "ledger has no option 'cache'; there are: frames segment check-log-end");
+  CHECK(kind->make(unknown, {}).error().context() ==
+        "ledger has no option 'cache'; there are: frames segment check-log-end log-block zero-segments page-batch early-release");
   CHECK(kind->make(wrong, {}).error().context() == "engine option frames: '7' is not a number from 8 to 1048576");
   CHECK(kind->make({}, defect).error().context().find("ack-before-sync") != std::string::npos);
 }
