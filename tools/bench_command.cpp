@@ -14,6 +14,7 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
+#include <set>
 
 namespace powercut::tools {
 namespace {
@@ -36,8 +37,8 @@ struct Entrant {
   bool is_peer = false;
   std::vector<std::uint32_t> clients;
   std::function<Result<std::unique_ptr<Contender>>()> make;
-  bool on_device = true;  // or in memory only
-  bool absent = false;    // not in this build
+  bool on_device = true;              // or in memory only
+  std::set<std::size_t> cannot = {};  // workloads
 };
 
 class BenchCommand {
@@ -52,7 +53,8 @@ class BenchCommand {
     if (scratch.has_error()) return fail(scratch.error().within("--dir"));
     scratch_ = &scratch.value();
     bench_.directory = scratch_->path();
-    auto done = measure_all();
+    const auto done = measure_all();
+    progress_.clear();
     if (plan_.keep) scratch_->keep();
     if (done.has_error()) {
       return done.error().code() == ErrorCode::kCorrupt ? fail(kViolationFound, done.error().message()) : fail(done.error());
@@ -76,7 +78,6 @@ class BenchCommand {
       if (!interrupted()) bench_.complete_rounds = round_;
     }
     bench_.interrupted = interrupted();
-    progress_.clear();
     return success();
   }
 
@@ -119,8 +120,9 @@ class BenchCommand {
     entrants_.push_back(std::move(entrant));
   }
 
-  static std::vector<std::uint32_t> limited(std::vector<std::uint32_t> clients, const Contender& of) {
-    std::erase_if(clients, [&](std::uint32_t count) { return count > of.most_clients(); });
+  std::vector<std::uint32_t> limited(std::vector<std::uint32_t> clients, const Contender& of) {
+    const auto dropped = std::erase_if(clients, [&](std::uint32_t count) { return count > of.most_clients(); });
+    if (dropped > 0) note(fmt::format("{}: measured with at most {} clients", of.name(), of.most_clients()));
     return clients;
   }
 
@@ -138,11 +140,11 @@ class BenchCommand {
     if (plan_.device) POWERCUT_TRYV(measure_the_device());
     for (std::size_t workload = 0; workload < plan_.workloads.size(); ++workload) {
       for (std::size_t entrant = 0; entrant < entrants_.size() && !interrupted(); ++entrant) {
-        if (entrants_[entrant].absent) continue;
+        if (entrants_[entrant].cannot.contains(workload)) continue;
         auto done = measure_entrant(workload, entrant);
         if (done.has_error() && done.error().code() == ErrorCode::kUnsupported && entrants_[entrant].is_peer) {
           note(fmt::format("{}: {}; not measured", entrants_[entrant].name, done.error().context()));
-          entrants_[entrant].absent = true;
+          entrants_[entrant].cannot.insert(workload);
           continue;
         }
         if (done.has_error()) return done.error().within(entrants_[entrant].name).within(plan_.workloads[workload]->name);
@@ -233,9 +235,9 @@ class BenchCommand {
   }
 
   std::string heading() const {
-    std::string text =
-        fmt::format("{} rows · medians of {} {} of {} s after {} s · in {}\n", grouped(plan_.rows), bench_.complete_rounds,
-                    bench_.complete_rounds == 1 ? "round" : "rounds", plan_.seconds, plan_.warm_up_seconds, plan_.directory);
+    std::string text = fmt::format("{} rows · medians of {}{} {} of {} s after {} s · in {}\n", grouped(plan_.rows),
+                                   bench_.interrupted ? fmt::format("{} of ", bench_.complete_rounds) : "", plan_.rounds,
+                                   plan_.rounds == 1 ? "round" : "rounds", plan_.seconds, plan_.warm_up_seconds, plan_.directory);
     if (plan_.keep) text += "files kept in " + bench_.directory + "\n";
     return text;
   }

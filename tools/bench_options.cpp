@@ -84,18 +84,17 @@ Result<faultfs::UringOptions> uring_options(const po::variables_map& values) {
 }  // namespace
 
 po::options_description bench_options() {
-  po::options_description options("what is measured");
-  options.add_options()("workload", po::value<std::string>()->default_value("transfer"),
-                        "transfer, the YCSB core workloads a b c d e f, scan; several with commas between");
-  options.add_options()("clients", po::value<std::string>()->default_value("1,64,1024"), "of ledger: how many at a time");
-  options.add_options()("backend", po::value<std::string>()->default_value("uring"),
-                        "of ledger: uring, posix or sim (memory only)");
-  options.add_options()("rows", po::value<std::uint64_t>()->default_value(10000), "accounts, or records of 100 bytes");
-  options.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
-                        "an option of ledger, may be repeated (see: powercut list engines)");
-  options.add_options()("peers", po::value<std::string>(), "others to measure beside it: sqlite, leveldb, rocksdb, lmdb");
-  options.add_options()("peer-clients", po::value<std::string>()->default_value("1,4,16,64"), "of the peers: how many threads");
-  options.add_options()("device", po::bool_switch(), "also measure the ways to make a write durable on the device itself");
+  po::options_description what("what is measured");
+  what.add_options()("workload", po::value<std::string>()->default_value("transfer"),
+                     "transfer, the YCSB core workloads a b c d e f, scan; several with commas between");
+  what.add_options()("clients", po::value<std::string>()->default_value("1,64,1024"), "of ledger: how many at a time");
+  what.add_options()("backend", po::value<std::string>()->default_value("uring"), "of ledger: uring, posix or sim (memory only)");
+  what.add_options()("rows", po::value<std::uint64_t>()->default_value(10000), "accounts, or records of 100 bytes");
+  what.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
+                     "an option of ledger, may be repeated (see: powercut list options)");
+  what.add_options()("peers", po::value<std::string>(), "others to measure beside it: sqlite, leveldb, rocksdb, lmdb");
+  what.add_options()("peer-clients", po::value<std::string>()->default_value("1,4,16,64"), "of the peers: how many threads");
+  what.add_options()("device", po::bool_switch(), "also measure the ways to make a write durable on the device itself");
   po::options_description how("how");
   how.add_options()("dir", po::value<std::string>()->default_value("."),
                     "a directory on the device to measure; files are made in a fresh directory in it, and removed at the end");
@@ -115,7 +114,8 @@ po::options_description bench_options() {
                       "text; json: one document on standard output; csv: a row a run");
   shown.add_options()("html", po::value<std::string>()->value_name("FILE"), "also a page with plots over the number of clients");
   shown.add_options()("svg", po::value<std::string>()->value_name("FILE"), "also the plots alone");
-  options.add(how).add(shown);
+  po::options_description options;
+  options.add(what).add(how).add(shown);
   return options;
 }
 
