@@ -112,13 +112,22 @@ TEST_CASE("JSON and CSV have the same figures by the same names") {
   CHECK(csv.find("\n2,transfer,peer <one>,4,0,0,0,3000,") != std::string::npos);
 }
 
-TEST_CASE("a page with plots holds no markup of its contents") {
+TEST_CASE("a page with plots has a line for each figure of each contender, and no markup of its contents") {
   for (const std::string& page : {bench_svg(sample()), bench_html(sample())}) {
     CHECK(page.find("<one>") == std::string::npos);
     CHECK(page.find("peer &lt;one>") != std::string::npos);
     CHECK(page.find("nan") == std::string::npos);
     CHECK(page.find("inf") == std::string::npos);
   }
+  // Of each of two contenders the rate, p50 and p99, each a line with two points.
+  const std::string svg = bench_svg(sample());
+  const auto times = [&](std::string_view what) {
+    std::size_t count = 0;
+    for (auto at = svg.find(what); at != std::string::npos; at = svg.find(what, at + 1)) ++count;
+    return count;
+  };
+  CHECK(times("fill=\"none\" stroke-width=\"2\"") == 6);
+  CHECK(times("<circle ") == 12);
   Bench one = sample();
   one.runs = {run(1, 0, 5, 1000)};
   CHECK(bench_svg(one).find("nan") == std::string::npos);
