@@ -38,8 +38,8 @@ int log_command(const Invocation& invocation);
 int bench_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
 
-// Parses a command's arguments; --format is added unless the options have one. On --help prints `usage`, the options and `example`; returns the exit status to end with,
-// or nothing to go on. A wrong argument is an error on standard error.
+// Parses a command's arguments; --format is added unless the options have one. On --help prints `usage`, the options and
+// `example`; returns the exit status to end with, or nothing to go on. A wrong argument is an error on standard error.
 struct Parsed {
   boost::program_options::variables_map values;
   std::optional<int> exit_status;
