@@ -49,10 +49,11 @@ void History::read(std::uint64_t transaction, std::string_view table, std::strin
 }
 
 void History::scan(std::uint64_t transaction, std::string_view table, std::string_view from, std::string_view to,
-                   std::span<const std::pair<std::string, Version>> matched) {
+                   std::span<const std::pair<std::string, Version>> matched, std::span<const std::string> unknown) {
   std::vector<std::size_t> found;
-  found.reserve(matched.size());
+  found.reserve(matched.size() + unknown.size());
   for (const auto& [key, version] : matched) found.push_back(object_of(table, key));
+  for (const std::string& key : unknown) found.push_back(object_of(table, key));
   Read read{.transaction = transaction,
             .range = true,
             .table = table_of(table),
@@ -60,7 +61,7 @@ void History::scan(std::uint64_t transaction, std::string_view table, std::strin
             .to = std::string(to),
             .first_seen = seen_.size(),
             .objects = objects_.size()};
-  for (std::size_t at = 0; at < found.size(); ++at) add_seen(read, found[at], position(found[at], matched[at].second));
+  for (std::size_t at = 0; at < matched.size(); ++at) add_seen(read, found[at], position(found[at], matched[at].second));
   std::sort(found.begin(), found.end());
   for (auto [row, last] = range(read); row != last; ++row) {
     if (std::binary_search(found.begin(), found.end(), row->second)) continue;
@@ -86,9 +87,22 @@ std::optional<Version> History::latest_with(std::uint64_t reader, std::string_vi
 }
 
 std::pair<History::Rows::const_iterator, History::Rows::const_iterator> History::range(const Read& read) const {
-  const Rows& rows = tables_[read.table].rows;
-  if (!read.to.empty() && read.to <= read.from) return {rows.end(), rows.end()};
-  return {rows.lower_bound(read.from), read.to.empty() ? rows.end() : rows.lower_bound(read.to)};
+  return range(tables_[read.table].rows, read.from, read.to);
+}
+
+std::pair<History::Rows::const_iterator, History::Rows::const_iterator> History::range(const Rows& rows, std::string_view from,
+                                                                                       std::string_view to) {
+  if (!to.empty() && to <= from) return {rows.end(), rows.end()};
+  return {rows.lower_bound(from), to.empty() ? rows.end() : rows.lower_bound(to)};
+}
+
+std::vector<std::string> History::keys(std::string_view table, std::string_view from, std::string_view to) const {
+  std::vector<std::string> keys;
+  for (const Table& each : tables_) {
+    if (each.name != table) continue;
+    for (auto [row, last] = range(each.rows, from, to); row != last; ++row) keys.push_back(row->first);
+  }
+  return keys;
 }
 
 std::string History::text(std::size_t object) const {

@@ -90,9 +90,9 @@ class History {
   Version write(std::uint64_t transaction, std::string_view table, std::string_view key, std::optional<std::string_view> row);
   void read(std::uint64_t transaction, std::string_view table, std::string_view key, Version version);
   // A predicate read: the rows with from <= key < to, an empty `to` meaning to the end; `matched` are those that were found. Of
-  // all others in the range an absent version was seen.
+  // all others in the range an absent version was seen, but for `unknown`: which version of these was seen nobody knows.
   void scan(std::uint64_t transaction, std::string_view table, std::string_view from, std::string_view to,
-            std::span<const std::pair<std::string, Version>> matched);
+            std::span<const std::pair<std::string, Version>> matched, std::span<const std::string> unknown = {});
   // After a crash, that of a transaction in doubt is what recovery made of it.
   void end(std::uint64_t transaction, Outcome outcome);
 
@@ -108,6 +108,8 @@ class History {
   std::span<const Seen> seen(const Read& read) const { return std::span(seen_).subspan(read.first_seen, read.count_seen); }
   // The rows of a read's range, by key.
   std::pair<Rows::const_iterator, Rows::const_iterator> range(const Read& read) const;
+  // The rows of such a range that anybody wrote or read, by key.
+  std::vector<std::string> keys(std::string_view table, std::string_view from, std::string_view to) const;
   // "accounts[1]"
   std::string text(std::size_t object) const;
   // Of what the oracle looks at: who wrote each row in which order, and who read what. In which order the transactions did that
@@ -120,6 +122,7 @@ class History {
     Rows rows;
   };
 
+  static std::pair<Rows::const_iterator, Rows::const_iterator> range(const Rows& rows, std::string_view from, std::string_view to);
   std::size_t table_of(std::string_view name);
   std::size_t object_of(std::string_view table, std::string_view key);
   std::size_t own_write(std::uint64_t transaction, std::size_t object) const;

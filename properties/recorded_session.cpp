@@ -175,12 +175,28 @@ Result<RecordedSession::Rows> RecordedSession::scan(std::uint32_t table, std::st
   });
   told([&] { return "scan " + range_text(table, from, to); }, answer, "rows: " + std::to_string(rows.size()));
   POWERCUT_TRYV(answer);
-  std::vector<std::pair<std::string, Version>> matched;
-  for (const auto& [key, row] : rows) {
-    if (const auto version = resolve(table, key, row)) matched.emplace_back(key, *version);
-  }
-  record_.history.scan(in_history(), name_of(table), from, to, matched);
+  note_scan(table, from, to, rows);
   return rows;
+}
+
+void RecordedSession::note_scan(std::uint32_t table, std::string_view from, std::string_view to, const Rows& rows) {
+  std::vector<std::pair<std::string, Version>> matched;
+  std::vector<std::string> unknown;
+  for (const auto& [key, row] : rows) {
+    if (const auto version = resolve(table, key, row)) {
+      matched.emplace_back(key, *version);
+    } else {
+      unknown.push_back(key);
+    }
+  }
+  // What a statement of another has deleted, and has not ended, a reader of uncommitted rows does not find.
+  if (level_ == engine::Isolation::kReadUncommitted) {
+    for (std::string& key : record_.history.keys(name_of(table), from, to)) {
+      const bool found = std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.first == key; });
+      if (!found && !resolve(table, key, std::nullopt)) unknown.push_back(std::move(key));
+    }
+  }
+  record_.history.scan(in_history(), name_of(table), from, to, matched, unknown);
 }
 
 void RecordedSession::note_write(std::uint32_t table, std::string_view key, std::optional<std::string_view> row) {
@@ -249,11 +265,9 @@ Result<std::uint64_t> RecordedSession::edit(std::uint32_t table, std::string_vie
   told([&] { return "edit " + range_text(table, from, to); }, answer,
        answer.has_value() ? "rows changed: " + std::to_string(answer.value()) : "");
   POWERCUT_TRY(const std::uint64_t count, answer);
-  std::vector<std::pair<std::string, Version>> matched;
-  for (const Edited& each : edited) {
-    if (const auto version = resolve(table, each.key, each.seen)) matched.emplace_back(each.key, *version);
-  }
-  record_.history.scan(in_history(), name_of(table), from, to, matched);
+  Rows seen;
+  for (const Edited& each : edited) seen.emplace_back(each.key, each.seen);
+  note_scan(table, from, to, seen);
   std::uint64_t changes = 0;
   for (const Edited& each : edited) {
     if (each.what == engine::RowEdit::kKeep) continue;

@@ -104,6 +104,7 @@ class RecordedSession {
   std::string place(std::uint32_t table, std::string_view key) const;
   std::string range_text(std::uint32_t table, std::string_view from, std::string_view to) const;
   std::string text(std::uint32_t table, std::string_view row) const;
+  void note_scan(std::uint32_t table, std::string_view from, std::string_view to, const Rows& rows);
   void note_write(std::uint32_t table, std::string_view key, std::optional<std::string_view> row);
   std::optional<Version> resolve(std::uint32_t table, std::string_view key, std::optional<std::string_view> row);
   void undo_to(std::size_t mark);

@@ -222,6 +222,24 @@ TEST_CASE("a row of the initial state does not vanish by itself") {
   });
 }
 
+TEST_CASE("of a row of which nobody knows what was seen, nothing is held against the reader") {
+  const auto found_with = [](const std::vector<std::string>& unknown) {
+    History history;
+    history.write(0, "t", "1", "10");
+    history.write(0, "t", "2", "20");
+    CHECK(history.keys("t", "", "2") == std::vector<std::string>{"1"});
+    CHECK(history.keys("t", "", "") == std::vector<std::string>{"1", "2"});
+    CHECK(history.keys("u", "", "").empty());
+    const auto a = history.begin(Isolation::kReadUncommitted, "A");
+    const std::vector<std::pair<std::string, Version>> matched{{"2", {0, 1}}};
+    history.scan(a, "t", "", "", matched, unknown);
+    history.end(a, History::Outcome::kCommitted);
+    return violations(history).size();
+  };
+  CHECK(found_with({}) == 1);
+  CHECK(found_with({"1"}) == 0);
+}
+
 TEST_CASE("a row that nobody wrote has no version") {
   Script script;
   const auto a = script.begin();
