@@ -89,20 +89,27 @@ faultfs::Fault draw_fault(faultfs::FaultKind kind, std::uint64_t seed) {
 
 }  // namespace
 
+std::vector<engine::Option> drawn_options(const engine::EngineKind& kind, std::vector<engine::Option> options,
+                                          std::span<const std::string> defects, std::uint64_t seed) {
+  const std::size_t fixed_options = options.size();
+  Random random(combine(seed, 2));
+  for (const engine::Tunable& tunable : kind.tunables()) {
+    const auto drawn = random.below(static_cast<std::uint32_t>(std::max<std::size_t>(1, tunable.values_worth_trying.size())));
+    const bool fixed = std::any_of(options.begin(), options.begin() + static_cast<std::ptrdiff_t>(fixed_options),
+                                   [&](const engine::Option& option) { return option.name == tunable.name; });
+    if (fixed || tunable.values_worth_trying.empty()) continue;
+    options.push_back({std::string(tunable.name), std::string(tunable.values_worth_trying[drawn])});
+    // What was drawn may not go with what was fixed.
+    if (kind.make(options, defects).has_error()) options.pop_back();
+  }
+  return options;
+}
+
 Setting Campaign::setting_of(std::uint64_t seed) const {
   Setting setting{plan_.kind,  plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()],
                   plan_.nested};
   setting.slow_io = plan_.slow_io;
-  Random random(combine(seed, 2));
-  for (const engine::Tunable& tunable : plan_.kind->tunables()) {
-    const auto drawn = random.below(static_cast<std::uint32_t>(std::max<std::size_t>(1, tunable.values_worth_trying.size())));
-    const bool fixed = std::any_of(plan_.options.begin(), plan_.options.end(),
-                                   [&](const engine::Option& option) { return option.name == tunable.name; });
-    if (fixed || tunable.values_worth_trying.empty()) continue;
-    setting.options.push_back({std::string(tunable.name), std::string(tunable.values_worth_trying[drawn])});
-    // What was drawn may not go with what was fixed.
-    if (plan_.kind->make(setting.options, plan_.defects).has_error()) setting.options.pop_back();
-  }
+  setting.options = drawn_options(*plan_.kind, plan_.options, plan_.defects, seed);
   if (!plan_.faults.empty()) setting.fault = draw_fault(plan_.faults[seed / plan_.workloads.size() % plan_.faults.size()], seed);
   return setting;
 }

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ struct CampaignPlan {
 // make recovery read much, without which it keeps the same promises when the power fails. Not where the disk has faults.
 void set_for_exploration(CampaignPlan& plan);
 void set_for_exploration(Setting& setting);
+
+// The options given, and for each tunable without one a value worth trying, which the seed draws.
+std::vector<engine::Option> drawn_options(const engine::EngineKind& kind, std::vector<engine::Option> options,
+                                          std::span<const std::string> defects, std::uint64_t seed);
 
 class Campaign {
  public:

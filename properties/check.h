@@ -11,6 +11,7 @@
 #include "faultfs/faulty_file_system.h"
 #include "faultfs/sim_disk.h"
 #include "faultfs/trace.h"
+#include "properties/model_comparison.h"
 #include "properties/timeline.h"
 #include "properties/violation.h"
 #include "properties/workload.h"
@@ -41,16 +42,6 @@ class CheckObserver {
   virtual faultfs::TraceSink& trace() = 0;
 };
 
-// What a recovery is held to.
-struct Promised {
-  const Model& model;
-  const Step& interrupted;
-  const Step& set_up;
-  // Which of the transactions in doubt must be there; without it, any of them may.
-  std::optional<Present> expected = std::nullopt;
-  const IsolationJudge* judge = nullptr;  // may be null
-};
-
 // What the user does once a recovery was found right.
 enum class Then : unsigned char {
   kNothing,
@@ -79,7 +70,8 @@ class Checker {
   using NextCrashVisitor = std::function<std::optional<Violation>(const NextCrash&)>;
 
   // The setting must outlive the checker.
-  Checker(engine::Engine& engine, const Setting& setting) : engine_(engine), setting_(setting), workload_(*setting.workload) {}
+  Checker(engine::Engine& engine, const Setting& setting)
+      : engine_(engine), setting_(setting), workload_(*setting.workload), comparison_(*setting.workload) {}
 
   // How many crashes may follow the first: as many as the setting says, but none where there is a fault.
   std::uint32_t most_nested() const { return setting_.fault ? 0 : std::min(setting_.nested, kMostNested); }
@@ -118,10 +110,8 @@ class Checker {
   std::optional<Violation> go_on(std::size_t depth, engine::Database& database, engine::Session& session, const Promised& promised,
                                  Present found, Then then, const NextCrashVisitor& visit);
 
-  // Compares everything with the model; tells which of the transactions in doubt it found, unless `found` says so already.
   std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised,
                                    std::optional<Present>& found);
-  Violation explain(engine::Session& session, const Promised& promised, const State& state, std::string_view why);
 
   // The fault that hits the recovery, or hit the work; what is owed then.
   std::optional<Violation> recover_faulty(faultfs::FaultyFileSystem& faulty, faultfs::FileSystem& files, const Promised& promised,
@@ -131,15 +121,12 @@ class Checker {
   engine::Engine& engine_;
   const Setting& setting_;
   const Workload& workload_;
+  ModelComparison comparison_;
   std::vector<std::unique_ptr<faultfs::SimDisk>> disks_;  // by depth
   std::size_t last_depth_ = 0;
   std::uint64_t recoveries_ = 0;
   std::uint64_t outcome_ = 0;
-  std::optional<ErrorCode> read_error_;  // that kept compare() from reading all
   std::uint32_t eligible_ = 0;
-  Tally tally_;
-  std::string key_;  // scratch
-  std::string row_;  // scratch
 };
 
 }  // namespace powercut::properties

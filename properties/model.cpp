@@ -95,13 +95,13 @@ std::uint64_t Model::hash() const {
   return alone() ? combine(hash, working_.hash) : hash;
 }
 
-Model Model::recovered(Present present) const {
-  Model model(0);
+Model Model::recovered(Present present, std::size_t sessions) const {
+  Model model(0, sessions);
   model.committed_ = with(present);
   model.working_ = model.committed_;
   // One that is not there gives its number to the next.
-  model.open_[0].transaction = alone() && present == 0 ? open_[0].transaction : next_transaction_;
-  model.next_transaction_ = model.open_[0].transaction + 1;
+  model.next_transaction_ = alone() && present == 0 ? open_[0].transaction : next_transaction_;
+  for (Open& open : model.open_) model.next_transaction(open);
   return model;
 }
 

@@ -92,8 +92,8 @@ class Model {
   // Changes that were undone or never committed, in order.
   const std::vector<Change>& abandoned() const { return abandoned_; }
 
-  // The model, with one session, of the database as a recovery left it.
-  Model recovered(Present present) const;
+  // The model, with so many sessions, of the database as a recovery left it.
+  Model recovered(Present present, std::size_t sessions = 1) const;
   // Nothing is open, and the last acknowledged transaction never was. There must be one.
   Model without_last() const;
 

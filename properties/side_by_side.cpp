@@ -1,5 +1,7 @@
 #include "properties/side_by_side.h"
 
+#include "properties/isolation.h"
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -36,7 +38,33 @@ Result<void> transaction(SharedRecord& record, RecordedSession& session, const S
   return step.commit ? session.commit() : session.rollback();
 }
 
+void note_once(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
 }  // namespace
+
+std::optional<Violation> judge(const SharedRecord& record, Present present) {
+  History ended = record.history;
+  Present bit = 1;
+  for (std::size_t session = 0; session < record.model.sessions(); ++session) {
+    const bool in_doubt = record.model.promise(session) == Promise::kInDoubt;
+    const bool there = in_doubt && (present & bit) != 0;
+    if (in_doubt) bit <<= 1U;
+    if (record.in_history[session] == 0) continue;
+    ended.end(record.in_history[session], there ? History::Outcome::kCommitted : History::Outcome::kAborted);
+  }
+  const auto found = violations(ended);
+  if (found.empty()) return std::nullopt;
+  Violation violation{Oracle::kIsolated, found.front().text(), {}};
+  for (const Dependency& edge : found.front().cycle) {
+    note_once(violation.transactions, edge.from_name);
+    note_once(violation.transactions, edge.to_name);
+    note_once(violation.rows, edge.object);
+  }
+  for (const Anomaly& anomaly : std::span(found).subspan(1)) violation.differences.push_back(anomaly.text());
+  return violation;
+}
 
 void SideBySide::run(engine::Database& database, std::span<const Step> steps, std::size_t first, std::size_t last,
                      faultfs::Choices& schedule, const StepHook& at_step) {
@@ -54,11 +82,13 @@ void SideBySide::run(engine::Database& database, std::span<const Step> steps, st
   if (ran.has_error() && !record_.violation) record_.violation = Violation{Oracle::kAlive, ran.error().context(), {}};
 }
 
-std::size_t SideBySide::step() const {
+std::size_t SideBySide::running_session() const {
   // A fiber of the engine's own works for everybody.
   const bool of_session = record_.scheduler.in_fiber() && record_.scheduler.current() < session_of_.size();
-  return of_session ? step_of_[session_of_[record_.scheduler.current()]] : step_of_.front();
+  return of_session ? session_of_[record_.scheduler.current()] : 0;
 }
+
+std::size_t SideBySide::step() const { return step_of_[running_session()]; }
 
 void SideBySide::session(std::size_t number, std::span<const Step> steps, std::size_t first, std::size_t last,
                          const StepHook& at_step) {

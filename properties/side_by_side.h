@@ -29,6 +29,8 @@ class SideBySide {
 
   // The step that the running fiber is at.
   std::size_t step() const;
+  // The session whose fiber is running.
+  std::size_t running_session() const;
 
  private:
   void session(std::size_t number, std::span<const Step> steps, std::size_t first, std::size_t last, const StepHook& at_step);
@@ -42,5 +44,8 @@ class SideBySide {
 // The same of one step, which nobody disturbs and which must succeed. The model has one session.
 std::optional<Violation> run_alone(const Workload& workload, Model& model, engine::Database& database, engine::Session& session,
                                    const Step& step);
+
+// What the isolation levels of the history's transactions forbid and it shows, if of those that have not ended these are there.
+std::optional<Violation> judge(const SharedRecord& record, Present present);
 
 }  // namespace powercut::properties

@@ -4,7 +4,6 @@
 #include "faultfs/sim_file_system.h"
 #include "faultfs/tracing_file_system.h"
 #include "faultfs/yielding_file_system.h"
-#include "properties/isolation.h"
 #include "properties/session_driver.h"
 #include "properties/side_by_side.h"
 
@@ -120,32 +119,9 @@ class Run {
     for (const auto& [known, verdict] : judged_) {
       if (known == present) return verdict;
     }
-    History ended = history_;
-    Present bit = 1;
-    for (std::size_t session = 0; session < model_.sessions(); ++session) {
-      const bool in_doubt = model_.promise(session) == Promise::kInDoubt;
-      const bool there = in_doubt && (present & bit) != 0;
-      if (in_doubt) bit <<= 1U;
-      if (record_.in_history[session] == 0) continue;
-      ended.end(record_.in_history[session], there ? History::Outcome::kCommitted : History::Outcome::kAborted);
-    }
-    std::optional<Violation> verdict;
-    const auto found = violations(ended);
-    if (!found.empty()) {
-      verdict = Violation{Oracle::kIsolated, found.front().text(), {}};
-      for (const Dependency& edge : found.front().cycle) {
-        note_once(verdict->transactions, edge.from_name);
-        note_once(verdict->transactions, edge.to_name);
-        note_once(verdict->rows, edge.object);
-      }
-      for (const Anomaly& anomaly : std::span(found).subspan(1)) verdict->differences.push_back(anomaly.text());
-    }
+    auto verdict = properties::judge(record_, present);
     judged_.emplace_back(present, verdict);
     return verdict;
-  }
-
-  static void note_once(std::vector<std::string>& names, const std::string& name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
 
   // The user tries again what all other steps build on.

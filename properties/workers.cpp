@@ -66,18 +66,6 @@ std::uint64_t processor_nanoseconds() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// A child lives no longer than its parent, ends as the engine makes it end, and leaves Ctrl-C to the parent.
-void become_child() {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int fatal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTERM}) std::signal(fatal, SIG_DFL);
-  std::signal(SIGINT, SIG_IGN);
-}
-
-std::string how_it_ended(int status) {
-  if (!WIFSIGNALED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
-  return "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
-}
-
 class Pool {
  public:
   Pool(const WorkPlan& plan, const std::function<void(Worker&)>& body, SharedWork& shared)
@@ -286,6 +274,17 @@ Result<WorkReport> run_workers(const WorkPlan& plan, const std::function<void(Wo
   }
   POWERCUT_TRY(const SharedMemory memory, SharedMemory::make(sizeof(SharedWork)));
   return Pool(plan, body, *new (memory.get()) SharedWork).run(stop, progress);
+}
+
+void become_child() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int fatal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTERM}) std::signal(fatal, SIG_DFL);
+  std::signal(SIGINT, SIG_IGN);
+}
+
+std::string how_it_ended(int status) {
+  if (!WIFSIGNALED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
+  return "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
 }
 
 Result<std::string> in_child(const std::function<std::string()>& work, const std::atomic<bool>& stop) {

@@ -95,6 +95,12 @@ class SharedMemory {
   std::size_t bytes_;
 };
 
+// For who has just been forked: lives no longer than its parent, ends as the engine makes it end, and leaves Ctrl-C to the
+// parent.
+void become_child();
+// What waitpid() says of a process: "signal 6 (Aborted)".
+std::string how_it_ended(int status);
+
 // Runs `work` in a process of its own and gives what it returns. Its error, if that process dies (kStopped, with how), or
 // if `stop` becomes true first (kStopped, "interrupted").
 Result<std::string> in_child(const std::function<std::string()>& work, const std::atomic<bool>& stop);

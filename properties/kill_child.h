@@ -1,0 +1,54 @@
+// The process that a kill test (kill_test.h) kills: recovers a database on a real directory, compares it with the model, and
+// works in it, saying what it promised in a journal that outlives it.
+#pragma once
+
+#include "engine/engine.h"
+#include "properties/kill_journal.h"
+#include "properties/model.h"
+#include "properties/step.h"
+#include "properties/workload.h"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace powercut::faultfs {
+class Scheduler;
+}
+
+namespace powercut::properties {
+
+// What real directories are reached through.
+enum class Backend : unsigned char { kPosix, kUring, kUringDirect };
+
+// The names on command lines, for example "uring-direct".
+std::string_view to_string(Backend backend);
+// kInvalidArgument with the names there are.
+Result<Backend> find_backend(std::string_view name);
+// A file system with `root`, a directory that exists, as its root. kUnsupported where io_uring is refused. The scheduler may be
+// null; see UringFileSystem.
+Result<std::unique_ptr<faultfs::FileSystem>> open_backend(Backend backend, const std::string& root, faultfs::Scheduler* scheduler);
+
+inline constexpr std::uint64_t kNoOperation = std::numeric_limits<std::uint64_t>::max();
+
+// What one child does.
+struct KillRound {
+  engine::Engine& engine;
+  const Workload& workload;
+  Backend backend = Backend::kPosix;
+  std::string directory;
+  Step set_up;
+  const Model& model;  // what the directory holds
+  std::vector<Step> steps;
+  std::uint64_t schedule_seed = 0;              // who goes on
+  std::uint64_t last_operation = kNoOperation;  // it waits to be killed before the file operation of this number
+};
+
+// In a process of its own: does the round, until its parent kills it. Writes a byte to the pipe when it waits for that: before
+// the last operation, when all is done, or after a violation, which is in the journal.
+[[noreturn]] void run_kill_child(const KillRound& round, KillJournal& journal, int pipe);
+
+}  // namespace powercut::properties
