@@ -83,9 +83,12 @@ Result<std::unique_ptr<UringRing>> UringRing::open(const Setup& setup, Scheduler
   auto made = std::unique_ptr<UringRing>(new UringRing(scheduler, main));
   const std::unique_ptr<io_uring_probe, void (*)(io_uring_probe*)> probe(io_uring_get_probe_ring(&made->main_.ring),
                                                                          &io_uring_free_probe);
-  const bool has_all = probe != nullptr && std::all_of(std::begin(kOperations), std::end(kOperations), [&](int operation) {
-                         return io_uring_opcode_supported(probe.get(), operation) != 0;
-                       });
+  if (probe == nullptr) {
+    return Error(ErrorCode::kUnsupported,
+                 "io_uring is refused here: it may be set up, but not asked what it has (io_uring_register)");
+  }
+  const bool has_all = std::all_of(std::begin(kOperations), std::end(kOperations),
+                                   [&](int operation) { return io_uring_opcode_supported(probe.get(), operation) != 0; });
   if (!has_all) return Error(ErrorCode::kUnsupported, "io_uring of this kernel lacks operations (it needs Linux 5.15)");
   if (setup.polled) {
     auto polled = std::make_unique<Queue>();

@@ -4,14 +4,19 @@
 #include "tests/faultfs/backends.h"
 #include "tests/support/property.h"
 
+#include <liburing.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstddef>
 #include <cstring>
 
@@ -206,32 +211,194 @@ TEST_CASE("what was asked for and refused is left out and noted once") {
   CHECK(notes_about(*std::move(UringFileSystem::open(directory.path(), options)).value(), "only direct") == 1);
 }
 
-TEST_CASE("where io_uring is refused, opening says so") {
-  const TemporaryDirectory directory;
-  // A process of its own, because the filter stays.
+TEST_CASE("two hundred fibers share a queue of two") {
+  constexpr std::size_t kFibers = 200;
+  constexpr std::size_t kBytes = 4096;
+  for (const std::string& place : real_places()) {
+    for (NamedOptions way : uring_ways()) {
+      INFO(way.name << " on " << place);
+      way.options.depth = 2;
+      const TemporaryDirectory directory(place);
+      Scheduler scheduler;
+      const auto files = std::move(UringFileSystem::open(directory.path(), way.options, &scheduler)).value();
+      const auto file = std::move(files->open("file", OpenMode::kCreateNew)).value();
+      std::size_t right = 0;
+      for (std::size_t fiber = 0; fiber < kFibers; ++fiber) {
+        scheduler.spawn("fiber", [&, fiber] {
+          const std::vector<byte> bytes(kBytes, static_cast<byte>(fiber + 1));
+          std::vector<byte> found(kBytes);
+          const bool written = fiber % 2 == 0 ? file->write_durably(fiber * kBytes, bytes).has_value()
+                                              : write_full(*file, fiber * kBytes, bytes).has_value();
+          const auto got = read_full(*file, fiber * kBytes, found);
+          right += written && got.has_value() && found == bytes ? 1 : 0;
+        });
+      }
+      RandomChoices any(1);
+      REQUIRE(scheduler.run(any).has_value());
+      CHECK(right == kFibers);
+    }
+  }
+}
+
+TEST_CASE("signals that interrupt the waits for the kernel change nothing") {
+  static volatile std::sig_atomic_t signals = 0;
+  struct sigaction counts {};
+  counts.sa_handler = [](int) { signals = signals + 1; };  // without SA_RESTART: system calls end with EINTR
+  struct sigaction before {};
+  REQUIRE(sigaction(SIGALRM, &counts, &before) == 0);
+  const itimerval often{{0, 150}, {0, 150}};
+  const itimerval never{};
+  for (const NamedOptions& way : uring_ways()) {
+    INFO(way.name);
+    signals = 0;
+    REQUIRE(setitimer(ITIMER_REAL, &often, nullptr) == 0);
+    bool same = true;
+    {
+      const TemporaryDirectory directory;
+      const auto files = std::move(UringFileSystem::open(directory.path(), way.options)).value();
+      const auto file = std::move(files->open("file", OpenMode::kCreateNew)).value();
+      std::vector<byte> found(8192);
+      for (std::size_t time = 0; time < 100 || (signals < 20 && time < 5000); ++time) {
+        const std::vector<byte> bytes(8192, static_cast<byte>(time));
+        same = same && file->write_durably(0, bytes).has_value() && file->sync(SyncKind::kFull).has_value();
+        same = same && read_full(*file, 0, found).has_value() && found == bytes;
+      }
+      for (std::uint64_t seed = 0; seed < 3; ++seed) many_fibers(directory.path(), way.options, seed);
+    }
+    REQUIRE(setitimer(ITIMER_REAL, &never, nullptr) == 0);
+    CHECK(same);
+    CHECK(signals > 0);
+  }
+  REQUIRE(sigaction(SIGALRM, &before, nullptr) == 0);
+}
+
+TEST_CASE("a write that the kernel takes in part is gone on with, and what it does not take is an error") {
+  constexpr std::size_t kMost = 8192;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  for (const NamedOptions& way : uring_ways()) {
+    INFO(way.name);
+    const TemporaryDirectory directory;
+    const auto files = std::move(UringFileSystem::open(directory.path(), way.options)).value();
+    const auto file = std::move(files->open("file", OpenMode::kCreateNew)).value();
+    const std::vector<byte> bytes(2 * kMost, byte{7});
+    const rlimit small{kMost, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    const auto taken = file->write(0, bytes);
+    const auto all = write_full(*file, 0, bytes);
+    const auto durably = file->write_durably(0, bytes);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    REQUIRE(taken.has_value());
+    CHECK(taken.value() == kMost);
+    REQUIRE(all.has_error());
+    CHECK(all.error().code() == ErrorCode::kNoSpace);
+    REQUIRE(durably.has_error());
+    CHECK(durably.error().code() == ErrorCode::kNoSpace);
+    CHECK(file->size().value() == kMost);
+    CHECK(write_full(*file, 0, bytes).has_value());
+    std::vector<byte> found(3 * kMost);
+    CHECK(read_full(*file, 0, found).value() == 2 * kMost);
+  }
+  std::signal(SIGXFSZ, handler);
+}
+
+namespace {
+
+// Runs in a process of its own, because what it gives up it does not get back. 0: what was to hold did; 2: not possible here.
+int status_of(const std::function<int()>& work) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
-  if (child == 0) {
-    sock_filter steps[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-                           BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-    const sock_fprog filter{static_cast<unsigned short>(std::size(steps)), steps};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) _exit(2);
-    UringOptions options;
-    options.submission_thread = true;
-    const auto refused = UringFileSystem::open(directory.path(), options);
-    const bool says = refused.has_error() && refused.error().code() == ErrorCode::kUnsupported &&
-                      refused.error().message().find("Operation not permitted") != std::string::npos;
-    _exit(says ? 0 : 1);
-  }
+  if (child == 0) _exit(work());
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   REQUIRE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 2) {
-    WARN("not tested: this process may not filter its system calls");
-    return;
-  }
-  CHECK(WEXITSTATUS(status) == 0);
+  return WEXITSTATUS(status);
+}
+
+// From now on this system call of the process fails with EPERM: always, or where its second argument is one of these.
+bool refuse(long call, const std::vector<__u32>& arguments = {}) {
+  const auto load = [](std::size_t offset) { return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<__u32>(offset)); };
+  const auto jump = [](__u32 value, std::size_t if_equal, std::size_t if_not) {
+    return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<__u8>(if_equal), static_cast<__u8>(if_not));
+  };
+  const std::size_t count = arguments.size();
+  std::vector<sock_filter> steps{load(offsetof(seccomp_data, nr)), jump(static_cast<__u32>(call), 0, count == 0 ? 1 : count + 2)};
+  if (count > 0) steps.push_back(load(offsetof(seccomp_data, args) + sizeof(__u64)));
+  for (std::size_t at = 0; at < count; ++at) steps.push_back(jump(arguments[at], count - 1 - at, at + 1 == count ? 1 : 0));
+  steps.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+  steps.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter{static_cast<unsigned short>(steps.size()), steps.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// Whether registering was refused with so many lines, and files work all the same.
+bool works_unregistered(const std::string& directory, std::size_t notes) {
+  UringOptions options;
+  options.registered_memory = true;
+  options.memory_bytes = 8192;
+  options.registered_files = 8;
+  const auto files = UringFileSystem::open(directory, options);
+  if (files.has_error()) return false;
+  const auto refused = std::count_if(files.value()->notes().begin(), files.value()->notes().end(), [](const std::string& line) {
+    return line.find("was refused") != std::string::npos && line.find("not registered") != std::string::npos;
+  });
+  const auto file = std::move(files.value()->open("file", OpenMode::kCreate)).value();
+  const auto memory = files.value()->memory().first(4096);
+  std::fill(memory.begin(), memory.end(), byte{'x'});
+  std::vector<byte> found(4096);
+  return static_cast<std::size_t>(refused) == notes && file->write_durably(0, memory).has_value() &&
+         read_full(*file, 0, found).has_value() && std::equal(found.begin(), found.end(), memory.begin());
+}
+
+}  // namespace
+
+TEST_CASE("where the kernel registers nothing, files work without, and a line says so for each") {
+  if (uring_ways().empty()) return;
+  const TemporaryDirectory directory;
+  const int status = status_of([&] {
+    const std::vector<__u32> registering{IORING_REGISTER_BUFFERS, IORING_REGISTER_BUFFERS2, IORING_REGISTER_FILES,
+                                         IORING_REGISTER_FILES2};
+    if (!refuse(__NR_io_uring_register, registering)) return 2;
+    return works_unregistered(directory.path(), 2) ? 0 : 1;
+  });
+  if (status == 2) WARN("not tested: this process may not filter its system calls");
+  CHECK(status != 1);
+}
+
+TEST_CASE("where memory may not be pinned, files work without, and a line says so") {
+  if (uring_ways().empty()) return;
+  const TemporaryDirectory directory;
+  REQUIRE(chmod(directory.path().c_str(), 0777) == 0);
+  const int status = status_of([&] {
+    constexpr uid_t kNobody = 65534;
+    constexpr rlim_t kForTheRing = rlim_t{1} << 20U;
+    const rlimit little{kForTheRing, kForTheRing};
+    if (setrlimit(RLIMIT_MEMLOCK, &little) != 0) return 2;
+    // Root may pin whatever the limit.
+    if (geteuid() == 0 && setresuid(kNobody, kNobody, kNobody) != 0) return 2;
+    return works_unregistered(directory.path(), 1) ? 0 : 1;
+  });
+  if (status == 2) WARN("not tested: this process may not give its rights up");
+  CHECK(status != 1);
+}
+
+TEST_CASE("where io_uring is refused, opening says so") {
+  const TemporaryDirectory directory;
+  const auto says = [&](std::string_view why) {
+    UringOptions options;
+    options.submission_thread = true;
+    const auto refused = UringFileSystem::open(directory.path(), options);
+    const bool told = refused.has_error() && refused.error().code() == ErrorCode::kUnsupported &&
+                      refused.error().message().find(why) != std::string::npos;
+    return told ? 0 : 1;
+  };
+  const auto check = [](int status) {
+    if (status == 2) WARN("not tested: this process may not filter its system calls");
+    CHECK(status != 1);
+  };
+  check(status_of([&] { return refuse(__NR_io_uring_setup) ? says("Operation not permitted") : 2; }));
+  if (!uring_ways().empty()) check(status_of([&] { return refuse(__NR_io_uring_register) ? says("io_uring_register") : 2; }));
 }
 
 }  // namespace powercut::testing
