@@ -34,6 +34,7 @@ int run_command(const Invocation& invocation);
 int explore_command(const Invocation& invocation);
 int replay_command(const Invocation& invocation);
 int scenario_command(const Invocation& invocation);
+int kill_command(const Invocation& invocation);
 int log_command(const Invocation& invocation);
 int bench_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);

@@ -29,6 +29,7 @@ constexpr std::array<Command, 7> kCommands{{
     {"explore", "visit every crash state of a case, not a sample", explore_command},
     {"replay", "run one failure again and tell what happened", replay_command},
     {"scenario", "run the sessions and crashes that a file describes", scenario_command},
+    {"kill", "kill a process at work on a real directory, again and again", kill_command},
     {"log", "print the log of a database in a directory as text", log_command},
     {"bench", "measure throughput and latency on a real disk", bench_command},
     {"list", "list engines, workloads, models or defects", list_command},

@@ -146,7 +146,11 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("explore --point 0", "--point 0: must be from 1");
   refused("explore --boots 3", "boots");
   refused("scenario --jobs 1 " POWERCUT_SCENARIOS "/order-out-of-stock.scenario", "--jobs says something only with --explore");
-  refused("fly", "no command is called 'fly'; there are: run explore replay scenario log bench list");
+  refused("fly", "no command is called 'fly'; there are: run explore replay scenario kill log bench list");
+  refused("kill --backend tape", "no backend is called 'tape'; there are: posix uring uring-direct");
+  refused("kill --rounds 0", "--rounds 0: must be from 1 to");
+  refused("kill --sessions 33", "--sessions 33: must be from 1 to 32");
+  refused("kill --set rename=split", "ledger has no option 'rename'");
 }
 
 TEST_CASE("a scenario is told line by line, and its exit status says whether all was as expected") {
@@ -194,11 +198,12 @@ TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is wr
   fails("run --defect no-undo --output case.json", "there is no such directory");
   fails("log /no/such/place", "No such file or directory");
   fails("log .", "no database here");
+  fails("kill --dir /no/such/place", "No such file or directory");
 }
 
 TEST_CASE("every command explains itself") {
   const Program program;
-  for (const std::string_view command : {"run", "replay", "scenario", "log", "bench", "list"}) {
+  for (const std::string_view command : {"run", "replay", "scenario", "kill", "log", "bench", "list"}) {
     const Ended help = program.run(std::string(command) + " --help");
     CHECK(help.status == 0);
     CHECK(help.out.find("usage: powercut " + std::string(command)) == 0);
@@ -213,13 +218,35 @@ TEST_CASE("every command explains itself") {
   }
 }
 
+TEST_CASE("kill says what it killed, and keeps the database of a planted bug, whose log can be read") {
+  const Program program;
+  const Ended sound = program.run("kill --rounds 10 --sessions 1 --workload sessions");
+  CHECK(sound.status == 0);
+  CHECK(sound.out.find("11 kills: ") != std::string::npos);
+  CHECK(sound.out.find("no violation\n") != std::string::npos);
+  const Ended told = program.run("kill --defect ack-before-sync --rounds 300");
+  CHECK(told.status == 1);
+  CHECK(told.out.find("VIOLATION durable: acknowledged transactions are missing: ") != std::string::npos);
+  CHECK(told.out.find("\nthe kill before  ") != std::string::npos);
+  const Ended json = program.run("kill --format json --defect ack-before-sync --rounds 300");
+  CHECK(json.status == 1);
+  const auto document = nlohmann::json::parse(json.out);
+  CHECK(document["command"] == "kill");
+  CHECK(document["interrupted"] == false);
+  CHECK(document["violation"]["oracle"] == "durable");
+  const auto database = document["violation"]["database"].get<std::string>();
+  CHECK(program.run("log " + database + "/db").status == 0);
+}
+
 TEST_CASE("Ctrl-C ends a run within a second, with the figures so far") {
+  const std::string command = GENERATE("run --seeds 1000000000 --jobs 2", "kill --rounds 1000000");
   const Program program;
   const std::string out = program.directory.path() + "/out.txt";
   const pid_t child = fork();
   if (child == 0) {
     if (std::freopen(out.c_str(), "w", stdout) == nullptr) _exit(9);
-    execl(POWERCUT_PROGRAM, POWERCUT_PROGRAM, "run", "--seeds", "1000000000", "--jobs", "2", nullptr);
+    const std::string line = "cd " + program.directory.path() + " && exec " POWERCUT_PROGRAM " " + command;
+    execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
     _exit(9);
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
