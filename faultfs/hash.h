@@ -1,5 +1,5 @@
-// The two hashes of the project, both from libraries and both the same on every machine: CRC-32C (ISA-L) for what lies
-// on disk, XXH3-64 for traces and outcomes.
+// The two hashes of the project, both the same on every machine: CRC-32C for what lies on disk (ISA-L, and for few bytes the
+// processor's instruction where it has one), XXH3-64 for traces and outcomes.
 #pragma once
 
 #include "faultfs/bytes.h"

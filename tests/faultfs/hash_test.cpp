@@ -15,6 +15,25 @@ TEST_CASE("a checksum continues where another ended") {
   });
 }
 
+TEST_CASE("a checksum of any length, from any place in memory, is the one that its bits give") {
+  const auto bit_by_bit = [](std::uint32_t crc, std::string_view text) {
+    for (const byte b : as_bytes(text)) {
+      crc ^= std::to_integer<std::uint32_t>(b);
+      for (int bit = 0; bit < 8; ++bit) crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0x82f63b78U : 0U);
+    }
+    return crc;
+  };
+  std::string text;
+  for (std::size_t at = 0; at < 600; ++at) text += static_cast<char>(mix64(at));
+  for (std::size_t begin = 0; begin < 9; ++begin) {
+    for (std::size_t length = 0; begin + length <= text.size(); ++length) {
+      const std::string_view some = std::string_view(text).substr(begin, length);
+      const auto seed = static_cast<std::uint32_t>(mix64(length));
+      if (crc32c(seed, as_bytes(some)) != bit_by_bit(seed, some)) FAIL(length << " bytes from " << begin);
+    }
+  }
+}
+
 TEST_CASE("XXH3 is the published one") { CHECK(hash64(as_bytes("")) == 0x2d06800538d394c2ULL); }
 
 }  // namespace powercut::testing
