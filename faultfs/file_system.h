@@ -77,6 +77,10 @@ class File {
 
   virtual Result<std::uint64_t> size() = 0;
 
+  // Says that these bytes will be read soon, in order: a backend may begin now. This default does nothing, as the simulator
+  // and the decorators do: what is read there is what is asked for.
+  virtual void will_read(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
+
   // How much to read at a time (bytes) when scanning: 1 MiB on a disk, one atom in the simulator, where every byte that
   // is read may be a question of what survived.
   virtual std::size_t preferred_read_bytes() const = 0;

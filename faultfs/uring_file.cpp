@@ -156,8 +156,9 @@ int UringFile::put(std::uint64_t offset, std::span<const byte> from, How how) {
 }
 
 Result<std::size_t> UringFile::read(std::uint64_t offset, std::span<byte> into) {
+  const bool announced = offset >= ahead_begin_ && offset + into.size() <= ahead_end_;
   const auto some = [&]() -> int {
-    if (!fits_direct(offset, into.size())) return read_some(false, offset, into);
+    if (announced || !fits_direct(offset, into.size())) return read_some(false, offset, into);
     if (lies_direct(into)) return read_some(true, offset, into);
     const UringMemory::Slot slot(shared_.memory, into.size());
     const int got = read_some(true, offset, slot.bytes());
@@ -267,6 +268,13 @@ Result<void> UringFile::allocate(std::uint64_t offset, std::uint64_t bytes) {
   }
   if (failed < 0) return system_error(path_, "fallocate", -failed);
   return success();
+}
+
+void UringFile::will_read(std::uint64_t offset, std::uint64_t bytes) {
+  // A hint; where it is refused, bytes are read as if it had not been given.
+  if (::posix_fadvise(buffered_.number(), static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED) != 0) return;
+  ahead_begin_ = offset;
+  ahead_end_ = offset + bytes;
 }
 
 Result<std::uint64_t> UringFile::size() {

@@ -136,6 +136,7 @@ TEST_CASE("a read sees every write before it, whichever way each went") {
           alignas(4096) static std::array<byte, kBytes + 4096> memory;
           Random random(seed);
           for (int step = 0; step < 30; ++step) {
+            if (random.below(4) == 0) file->will_read(random.below(kBytes), random.below(20'000));
             const std::uint32_t unit = random.below(2) == 0 ? 1 : random.below(2) == 0 ? 512 : 4096;
             const std::size_t offset = random.below(kBytes / unit) * unit;
             const std::size_t bytes = std::min<std::size_t>(kBytes - offset, random.below(20'000 / unit) * std::size_t{unit});
