@@ -10,6 +10,10 @@ namespace {
 constexpr std::uint64_t kSegmentMagic = 0x676d6553474f4c50ULL;  // "PLOGSemg"
 constexpr std::string_view kPrefix = "log-";
 constexpr std::string_view kDigits = "0123456789abcdef";
+// So much is asked for ahead of what is being read.
+constexpr std::size_t kAheadBytes = std::size_t{2} << 20U;
+// So much is read at a time behind the end of the log.
+constexpr std::size_t kLookBytes = std::size_t{1} << 20U;
 }  // namespace
 
 std::string segment_name(std::uint64_t segment) {
@@ -66,9 +70,7 @@ Result<bool> LogReader::use_segment(std::uint64_t segment) {
     return false;
   }
   file_ = std::move(opened).value();
-  loaded_begin_ = 0;
-  loaded_end_ = 0;
-  if (buffer_.size() < control_.segment_bytes) buffer_.resize(control_.segment_bytes);
+  buffer_.start_at(0);
   std::array<byte, kSegmentHeaderBytes> header{};
   POWERCUT_TRY(const std::size_t got, read_full(*file_, 0, header));
   why_ended_ = got < header.size() ? std::string_view("the segment is shorter than its header")
@@ -86,20 +88,19 @@ Result<std::size_t> LogReader::read_some(faultfs::File& file, std::size_t offset
 }
 
 Result<bool> LogReader::ensure(std::size_t begin, std::size_t end) {
-  if (begin < loaded_begin_ || begin > loaded_end_) {
-    // A jump: start again from the piece that holds it.
-    const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
-    loaded_begin_ = begin / piece * piece;
-    loaded_end_ = loaded_begin_;
-  }
-  while (loaded_end_ < end) {
-    const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
-    const std::size_t until = std::min<std::size_t>((loaded_end_ / piece + 1) * piece, control_.segment_bytes);
-    POWERCUT_TRY(const std::size_t got,
-                 read_some(*file_, loaded_end_, std::span(buffer_).subspan(loaded_end_, until - loaded_end_)));
+  if (buffer_.holds(begin, end)) return true;
+  const std::size_t piece = std::max<std::size_t>(1, file_->preferred_read_bytes());
+  // A jump: start again from the piece that holds it.
+  if (begin < buffer_.begin() || begin > buffer_.end()) buffer_.start_at(begin / piece * piece);
+  while (buffer_.end() < end) {
+    const std::size_t until = std::min<std::size_t>((buffer_.end() / piece + 1) * piece, control_.segment_bytes);
+    const std::size_t least = std::min<std::size_t>(piece + kBesidePieceBytes, control_.segment_bytes);
+    const auto room = buffer_.make_room(begin, until, least);
+    POWERCUT_TRY(const std::size_t got, read_some(*file_, buffer_.end(), room));
     if (got == 0) return false;
-    if (defects_.log_read_once && got < until - loaded_end_) return false;
-    loaded_end_ += got;
+    if (defects_.log_read_once && got < room.size()) return false;
+    buffer_.filled(got);
+    file_->will_read(buffer_.end(), std::min<std::size_t>(kAheadBytes, control_.segment_bytes - buffer_.end()));
   }
   return true;
 }
@@ -112,16 +113,22 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   POWERCUT_TRY(const bool has_header, ensure(offset, offset + kRecordHeaderBytes));
   why_ended_ = "the segment file is cut short";
   if (!has_header) return false;
-  record.header = decode_header(std::span(buffer_).subspan(offset, kRecordHeaderBytes));
+  record.header = decode_header(buffer_.bytes(offset, kRecordHeaderBytes));
   const RecordHeader& header = record.header;
   why_ended_ = "no record";
   if (header.length < kRecordHeaderBytes || header.length > control_.segment_bytes - offset) return false;
   if (header.type < RecordType::kPad || header.type > RecordType::kCheckpointEnd) return false;
-  const bool pad = header.type == RecordType::kPad;
-  POWERCUT_TRY(const bool has_body, ensure(offset, offset + (pad ? kRecordHeaderBytes : header.length)));
+  const std::size_t covered = header.type == RecordType::kPad ? kRecordHeaderBytes : header.length;
+  if (covered > kMostRecordBytes) {
+    // The buffer grows for what a pool of pages may need, and not for what wild bytes say.
+    if (header.type != RecordType::kCheckpointEnd) return false;
+    POWERCUT_TRY(const bool has_counts, ensure(offset, offset + kCheckpointEndBytes));
+    if (!has_counts || checkpoint_end_length(buffer_.bytes(offset, kCheckpointEndBytes)) != covered) return false;
+  }
+  POWERCUT_TRY(const bool has_body, ensure(offset, offset + covered));
   why_ended_ = "the segment file is cut short";
   if (!has_body) return false;
-  const auto bytes = std::span<const byte>(buffer_).subspan(offset, pad ? kRecordHeaderBytes : header.length);
+  const auto bytes = buffer_.bytes(offset, covered);
   if (header.crc != record_checksum(bytes, control_.database_id, record.lsn, defects_) && !defects_.torn_record_accepted) {
     why_ended_ = "the record's checksum does not match";
     if (!defects_.torn_record_skipped) return false;
@@ -131,8 +138,25 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   return true;
 }
 
+// Most records have been read already, and are like the one before: of them next() would find nothing to say.
+bool LogReader::take_plain(LogRecord& record) {
+  const std::size_t offset = raw(position_) - segment_ * control_.segment_bytes;
+  if (offset < kSegmentHeaderBytes || !buffer_.holds(offset, offset + kRecordHeaderBytes)) return false;
+  record.header = decode_header(buffer_.bytes(offset, kRecordHeaderBytes));
+  const RecordHeader& header = record.header;
+  if (header.epoch != epoch_ || header.type <= RecordType::kPad || header.type > RecordType::kCheckpointEnd) return false;
+  if (header.length < kRecordHeaderBytes || !buffer_.holds(offset, offset + header.length)) return false;
+  const auto bytes = buffer_.bytes(offset, header.length);
+  if (header.crc != record_checksum(bytes, control_.database_id, position_, defects_)) return false;
+  record.lsn = position_;
+  record.body = bytes.subspan(kRecordHeaderBytes);
+  position_ = position_ + header.length;
+  return true;
+}
+
 Result<bool> LogReader::next(LogRecord& record) {
   for (;;) {
+    if (take_plain(record)) return true;
     std::uint64_t segment = raw(position_) / control_.segment_bytes;
     std::size_t offset = raw(position_) % control_.segment_bytes;
     if (offset == 0) offset = kSegmentHeaderBytes;
@@ -167,23 +191,6 @@ Error LogReader::newer_than_control(const LogRecord& record) const {
                                    std::to_string(kControlSlotBytes - whole) + " is damaged"};
 }
 
-// The bytes of a segment from an offset on; none if it does not exist.
-Result<std::vector<byte>> LogReader::rest_of_segment(std::uint64_t segment, std::size_t offset) {
-  std::vector<byte> bytes;
-  auto opened = files_.open(directory_ + "/" + segment_name(segment), faultfs::OpenMode::kRead);
-  if (opened.has_error()) {
-    if (opened.error().code() == ErrorCode::kNotFound) return bytes;
-    return opened.error();
-  }
-  bytes.resize(control_.segment_bytes - offset);
-  for (std::size_t got = 0; got < bytes.size();) {
-    POWERCUT_TRY(const std::size_t more, read_some(*opened.value(), offset + got, std::span(bytes).subspan(got)));
-    if (more == 0) bytes.resize(got);
-    got += more;
-  }
-  return bytes;
-}
-
 Result<void> LogReader::check_end() {
   const std::uint64_t segment_bytes = control_.segment_bytes;
   std::uint64_t segment = raw(position_) / segment_bytes;
@@ -196,7 +203,7 @@ Result<void> LogReader::check_end() {
   if (segment_ == segment) {
     // Most logs end before bytes that were never written.
     POWERCUT_TRY(const bool there, ensure(offset, offset + kRecordHeaderBytes));
-    const auto next = std::span(buffer_).subspan(offset, kRecordHeaderBytes);
+    const auto next = there ? buffer_.bytes(offset, kRecordHeaderBytes) : std::span<const byte>();
     if (there && std::all_of(next.begin(), next.end(), [](byte b) { return b == byte{}; })) return success();
   }
   POWERCUT_TRYV(look_for_later_record(segment, offset, segment_ == segment ? 0 : kMostNotDurable));
@@ -207,9 +214,31 @@ Result<void> LogReader::check_end() {
 // kCorrupt if a whole record lies at an offset of a segment or behind it that was appended when the place `offset` had been
 // durable, or at all if `slack` is so large.
 Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t offset, std::uint32_t slack) {
-  POWERCUT_TRY(const std::vector<byte> rest, rest_of_segment(segment, offset));
-  for (std::size_t at = 0; at + kRecordHeaderBytes <= rest.size(); ++at) {
-    const auto bytes = std::span(rest).subspan(at);
+  auto opened = files_.open(directory_ + "/" + segment_name(segment), faultfs::OpenMode::kRead);
+  if (opened.has_error()) {
+    if (opened.error().code() == ErrorCode::kNotFound) return success();
+    return opened.error();
+  }
+  ReadBuffer rest;
+  rest.start_at(offset);
+  std::size_t at = offset;
+  // Whether the file goes on from `at` to `end`.
+  const auto goes_on_to = [&](std::size_t end) -> Result<bool> {
+    if (rest.end() >= end) return true;
+    const std::size_t until = std::min<std::size_t>(std::max(end, rest.end() + kLookBytes), control_.segment_bytes);
+    while (rest.end() < until) {
+      POWERCUT_TRY(const std::size_t got, read_some(*opened.value(), rest.end(), rest.make_room(at, until, 0)));
+      if (got == 0) break;
+      rest.filled(got);
+    }
+    return rest.end() >= end;
+  };
+  for (; at + kRecordHeaderBytes <= control_.segment_bytes; ++at) {
+    if (rest.end() < at + kRecordHeaderBytes) {
+      POWERCUT_TRY(const bool has_header, goes_on_to(at + kRecordHeaderBytes));
+      if (!has_header) break;
+    }
+    const auto bytes = rest.bytes(at, kRecordHeaderBytes);
     if (load<std::uint64_t>(&bytes[12]) == 0) {
       at += sizeof(std::uint64_t) - 1;  // none of the next eight has a type
       continue;
@@ -217,10 +246,19 @@ Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t
     const auto type = static_cast<RecordType>(bytes[12]);
     if (type < RecordType::kPad || type > RecordType::kCheckpointEnd) continue;
     const RecordHeader header = decode_header(bytes);
-    if (header.length < kRecordHeaderBytes || header.length > bytes.size() || header.epoch > control_.epoch) continue;
-    if (header.not_durable >= at + slack) continue;
-    const Lsn place = static_cast<Lsn>(segment * control_.segment_bytes + offset + at);
-    if (header.crc != record_checksum(bytes.first(header.length), control_.database_id, place, defects_)) continue;
+    if (header.length < kRecordHeaderBytes || header.length > control_.segment_bytes - at || header.epoch > control_.epoch)
+      continue;
+    if (header.not_durable >= at - offset + slack) continue;
+    const std::size_t covered = type == RecordType::kPad ? kRecordHeaderBytes : header.length;
+    if (covered > kMostRecordBytes) {
+      if (type != RecordType::kCheckpointEnd) continue;
+      POWERCUT_TRY(const bool has_counts, goes_on_to(at + kCheckpointEndBytes));
+      if (!has_counts || checkpoint_end_length(rest.bytes(at, kCheckpointEndBytes)) != covered) continue;
+    }
+    POWERCUT_TRY(const bool whole, goes_on_to(at + covered));
+    if (!whole) continue;
+    const Lsn place = static_cast<Lsn>(segment * control_.segment_bytes + at);
+    if (header.crc != record_checksum(rest.bytes(at, covered), control_.database_id, place, defects_)) continue;
     return Error(ErrorCode::kCorrupt, directory_ + ": the log ends at LSN " + std::to_string(raw(position_)) + " (" +
                                           std::string(why_ended_) + "), but at LSN " + std::to_string(raw(place)) +
                                           " is a record that was written when the place had been durable: it is damaged");

@@ -1,12 +1,13 @@
 // Reads the log. A record counts only if its checksum fits its place, its database and its bytes, and its epoch is not
 // older than the one before it: the log ends before the first that does not.
 //
-// It reads no more of a segment than it needs, in pieces of the size that the file prefers, and survives any bytes. The
-// views that it gives stay valid until it moves to another segment.
+// It reads no more of a segment than it needs, in pieces of the size that the file prefers, and survives any bytes. It holds
+// a piece and a record at a time, however long a segment is. The views that it gives stay valid until it is asked for more.
 #pragma once
 
 #include "engine/ledger/control.h"
 #include "engine/ledger/log_record.h"
+#include "engine/ledger/read_buffer.h"
 #include "faultfs/file_system.h"
 
 #include <memory>
@@ -36,8 +37,9 @@ struct LogRecord {
 
 class LogReader {
  public:
-  // Bytes of the segment that is being read; recycled from one database to the next.
-  using Buffer = std::vector<byte>;
+  using Buffer = ReadBuffer;
+  // Of memory beside a piece: no record but a checkpoint's END needs more.
+  static constexpr std::size_t kBesidePieceBytes = kMostRecordBytes + 4096;
 
   LogReader(faultfs::FileSystem& files, std::string directory, const Defects& defects, Buffer& buffer)
       : files_(files), directory_(std::move(directory)), defects_(defects), buffer_(buffer) {}
@@ -64,9 +66,9 @@ class LogReader {
   Result<std::size_t> read_some(faultfs::File& file, std::size_t offset, std::span<byte> into) const;
   // Makes bytes [begin, end) of the current segment available; false if the file ends before.
   Result<bool> ensure(std::size_t begin, std::size_t end);
+  bool take_plain(LogRecord& record);
   // The record at an offset of the current segment; false with the reason if there is none.
   Result<bool> decode(std::size_t offset, LogRecord& record);
-  Result<std::vector<byte>> rest_of_segment(std::uint64_t segment, std::size_t offset);
   Result<void> look_for_later_record(std::uint64_t segment, std::size_t offset, std::uint32_t slack);
   Error newer_than_control(const LogRecord& record) const;
 
@@ -80,8 +82,6 @@ class LogReader {
   std::string_view why_ended_;
   std::uint64_t segment_ = 0;  // 0: none is open
   std::unique_ptr<faultfs::File> file_;
-  std::size_t loaded_begin_ = 0;
-  std::size_t loaded_end_ = 0;
 };
 
 }  // namespace powercut::ledger

@@ -49,9 +49,9 @@ char* grow(std::string& out, std::size_t bytes) {
   return out.data() + before;
 }
 
-Error broken(std::string_view what) { return {ErrorCode::kCorrupt, "log record: " + std::string(what)}; }
-
 }  // namespace
+
+Error broken_record(std::string_view what) { return {ErrorCode::kCorrupt, "log record: " + std::string(what)}; }
 
 std::string_view to_string(RecordType type) {
   switch (type) {
@@ -151,38 +151,33 @@ void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std
   store(record.data(), record_checksum(record, database_id, place, defects));
 }
 
-RecordHeader decode_header(std::span<const byte> record) {
-  ByteReader reader(record);
-  RecordHeader header;
-  header.crc = reader.get<std::uint32_t>();
-  header.length = reader.get<std::uint32_t>();
-  header.epoch = reader.get<std::uint32_t>();
-  header.type = static_cast<RecordType>(reader.get<std::uint8_t>());
-  header.not_durable = reader.get<std::uint8_t>();
-  header.not_durable |= std::uint32_t{reader.get<std::uint16_t>()} << 8U;
-  header.txn = static_cast<TxnId>(reader.get<std::uint64_t>());
-  header.previous = static_cast<Lsn>(reader.get<std::uint64_t>());
-  return header;
+std::string_view read_row(RecordType type, std::span<const byte> body, DecodedRow& row) {
+  constexpr std::string_view kWrongLength = "a row change does not fill its record";
+  const std::size_t before_change = type == RecordType::kCompensation ? sizeof(Lsn) : 0;
+  if (body.size() < before_change + kRowChangeBytes) return kWrongLength;
+  const byte* const at = body.data() + before_change;
+  row.undo_next = before_change == 0 ? Lsn::kNone : static_cast<Lsn>(load<std::uint64_t>(body.data()));
+  RowChange& change = row.change;
+  change.action = static_cast<RowAction>(at[0]);
+  change.slot = load<std::uint16_t>(at + 2);
+  change.tree = static_cast<PageId>(load<std::uint32_t>(at + 4));
+  change.page = static_cast<PageId>(load<std::uint32_t>(at + 8));
+  const std::size_t key_bytes = load<std::uint16_t>(at + 12);
+  const std::size_t before_bytes = load<std::uint16_t>(at + 14);
+  const std::size_t after_bytes = load<std::uint16_t>(at + 16);
+  if (body.size() != before_change + kRowChangeBytes + key_bytes + before_bytes + after_bytes) return kWrongLength;
+  if (change.action < RowAction::kInsert || change.action > RowAction::kDelete) return "a row change of no known action";
+  const char* const texts = reinterpret_cast<const char*>(at + kRowChangeBytes);
+  change.key = {texts, key_bytes};
+  change.before = {texts + key_bytes, before_bytes};
+  change.after = {texts + key_bytes + before_bytes, after_bytes};
+  return {};
 }
 
 Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body) {
-  ByteReader reader(body);
   DecodedRow row;
-  if (type == RecordType::kCompensation) row.undo_next = static_cast<Lsn>(reader.get<std::uint64_t>());
-  RowChange& change = row.change;
-  change.action = static_cast<RowAction>(reader.get<std::uint8_t>());
-  reader.take(1);
-  change.slot = reader.get<std::uint16_t>();
-  change.tree = static_cast<PageId>(reader.get<std::uint32_t>());
-  change.page = static_cast<PageId>(reader.get<std::uint32_t>());
-  const auto key_bytes = reader.get<std::uint16_t>();
-  const auto before_bytes = reader.get<std::uint16_t>();
-  const auto after_bytes = reader.get<std::uint16_t>();
-  change.key = reader.take_text(key_bytes);
-  change.before = reader.take_text(before_bytes);
-  change.after = reader.take_text(after_bytes);
-  if (!reader.ok() || reader.remaining() != 0) return broken("a row change does not fill its record");
-  if (change.action < RowAction::kInsert || change.action > RowAction::kDelete) return broken("a row change of no known action");
+  const std::string_view why_not = read_row(type, body, row);
+  if (!why_not.empty()) return broken_record(why_not);
   return row;
 }
 
@@ -196,13 +191,21 @@ Result<void> decode_images(std::span<const byte> body, std::vector<PageImage>& i
     const auto hole_begin = reader.get<std::uint16_t>();
     const auto hole_end = reader.get<std::uint16_t>();
     if (hole_begin < kPageHeaderBytes || hole_begin > hole_end || hole_end > kPageBytes)
-      return broken("a page image with a wrong hole");
+      return broken_record("a page image with a wrong hole");
     image.head = reader.take(hole_begin);
     image.tail = reader.take(kPageBytes - hole_end);
     images.push_back(image);
   }
-  if (!reader.ok() || reader.remaining() != 0) return broken("page images do not fill their record");
+  if (!reader.ok() || reader.remaining() != 0) return broken_record("page images do not fill their record");
   return success();
+}
+
+std::uint64_t checkpoint_end_length(std::span<const byte> record) {
+  constexpr std::uint64_t kActiveBytes = 32;
+  constexpr std::uint64_t kDirtyBytes = 12;
+  const auto active = load<std::uint32_t>(record.data() + kCheckpointEndBytes - 8);
+  const auto dirty = load<std::uint32_t>(record.data() + kCheckpointEndBytes - 4);
+  return kCheckpointEndBytes + active * kActiveBytes + dirty * kDirtyBytes;
 }
 
 Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& checkpoint) {
@@ -227,7 +230,7 @@ Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& ch
     page.rec_lsn = static_cast<Lsn>(reader.get<std::uint64_t>());
     checkpoint.dirty.push_back(page);
   }
-  if (!reader.ok() || reader.remaining() != 0) return broken("a checkpoint's tables do not fill their record");
+  if (!reader.ok() || reader.remaining() != 0) return broken_record("a checkpoint's tables do not fill their record");
   return success();
 }
 
@@ -236,36 +239,48 @@ Result<void> restore_image(const PageImage& image, Page& page) {
   std::memset(page.data() + image.head.size(), 0, kPageBytes - image.head.size() - image.tail.size());
   if (!image.tail.empty()) std::memcpy(page.data() + kPageBytes - image.tail.size(), image.tail.data(), image.tail.size());
   if (!page.well_formed() || page.id() != image.page)
-    return broken("the image of page " + std::to_string(raw(image.page)) + " is not a page");
+    return broken_record("the image of page " + std::to_string(raw(image.page)) + " is not a page");
   return success();
 }
 
-Result<void> check_row_change(const RowChange& change, const Page& page) {
-  const auto cannot = [&](std::string_view why) {
-    return Error(ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the " +
-                                          std::string(to_string(change.action)) + " in slot " + std::to_string(change.slot) + ": " +
-                                          std::string(why));
-  };
-  if (page.type() != PageType::kLeaf) return cannot("it is not a leaf");
-  if (change.key.size() > kMostKeyBytes || change.key.size() + change.after.size() > kMostCellBytes)
-    return cannot("it is too long");
+namespace {
+
+// Empty if the page can take the change.
+std::string_view why_it_cannot(const RowChange& change, const Page& page) {
+  if (page.type() != PageType::kLeaf) return "it is not a leaf";
+  if (change.key.size() > kMostKeyBytes || change.key.size() + change.after.size() > kMostCellBytes) return "it is too long";
   if (change.action == RowAction::kInsert) {
-    if (change.slot > page.count()) return cannot("it has too few slots");
-    if (change.slot > 0 && page.key(change.slot - 1U) >= change.key) return cannot("the key before it is not smaller");
-    if (change.slot < page.count() && page.key(change.slot) <= change.key) return cannot("the key after it is not greater");
-    if (Page::cell_bytes(change.key, change.after) > page.free_bytes()) return cannot("it is full");
-    return success();
+    if (change.slot > page.count()) return "it has too few slots";
+    if (change.slot > 0 && page.key(change.slot - 1U) >= change.key) return "the key before it is not smaller";
+    if (change.slot < page.count() && page.key(change.slot) <= change.key) return "the key after it is not greater";
+    if (Page::cell_bytes(change.key, change.after) > page.free_bytes()) return "it is full";
+    return {};
   }
-  if (change.slot >= page.count()) return cannot("it has too few slots");
-  if (page.key(change.slot) != change.key) return cannot("another key is there");
+  if (change.slot >= page.count()) return "it has too few slots";
+  if (page.key(change.slot) != change.key) return "another key is there";
   if (change.action == RowAction::kUpdate && change.after.size() > page.free_bytes() + page.value(change.slot).size()) {
-    return cannot("it is full");
+    return "it is full";
   }
+  return {};
+}
+
+Error cannot(const RowChange& change, std::string_view why) {
+  return {ErrorCode::kCorrupt, "data page " + std::to_string(raw(change.page)) + ": cannot take the " +
+                                   std::string(to_string(change.action)) + " in slot " + std::to_string(change.slot) + ": " +
+                                   std::string(why)};
+}
+
+}  // namespace
+
+Result<void> check_row_change(const RowChange& change, const Page& page) {
+  const std::string_view why = why_it_cannot(change, page);
+  if (!why.empty()) return cannot(change, why);
   return success();
 }
 
 Result<void> apply_row_change(const RowChange& change, Page& page) {
-  POWERCUT_TRYV(check_row_change(change, page));
+  const std::string_view why = why_it_cannot(change, page);
+  if (!why.empty()) return cannot(change, why);
   if (change.action == RowAction::kInsert) page.insert(change.slot, change.key, change.after);
   if (change.action == RowAction::kDelete) page.erase(change.slot);
   if (change.action == RowAction::kUpdate) page.replace(change.slot, change.after);

@@ -32,6 +32,13 @@ std::string_view to_string(RecordType type);
 
 inline constexpr std::size_t kRecordHeaderBytes = 32;
 inline constexpr std::uint32_t kMostNotDurable = 0xffffff;
+// No record but a pad, which is not read, and a checkpoint's END is longer.
+inline constexpr std::uint32_t kMostRecordBytes = 256U << 10U;
+// Of a checkpoint's END before its tables.
+inline constexpr std::size_t kCheckpointEndBytes = kRecordHeaderBytes + 24;
+
+// Of a row change before its key: action u8, zero u8, slot u16, tree u32, page u32, lengths of key, before and after u16.
+inline constexpr std::size_t kRowChangeBytes = 18;
 
 struct RecordHeader {
   std::uint32_t crc = 0;
@@ -81,7 +88,7 @@ struct CheckpointEnd {
 
 // How long the records are.
 inline std::size_t row_change_bytes(const RowChange& change) {
-  return kRecordHeaderBytes + 18 + change.key.size() + change.before.size() + change.after.size();
+  return kRecordHeaderBytes + kRowChangeBytes + change.key.size() + change.before.size() + change.after.size();
 }
 inline std::size_t compensation_bytes(const RowChange& change) { return row_change_bytes(change) + sizeof(Lsn); }
 
@@ -100,13 +107,29 @@ std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t databa
 
 // --- Decoding ---
 
-RecordHeader decode_header(std::span<const byte> record);
+// Of kRecordHeaderBytes or more.
+inline RecordHeader decode_header(std::span<const byte> record) {
+  const byte* const at = record.data();
+  RecordHeader header;
+  header.crc = load<std::uint32_t>(at);
+  header.length = load<std::uint32_t>(at + 4);
+  header.epoch = load<std::uint32_t>(at + 8);
+  header.type = static_cast<RecordType>(at[12]);
+  header.not_durable = load<std::uint32_t>(at + 12) >> 8U;
+  header.txn = static_cast<TxnId>(load<std::uint64_t>(at + 16));
+  header.previous = static_cast<Lsn>(load<std::uint64_t>(at + 24));
+  return header;
+}
 
 struct DecodedRow {
   Lsn undo_next = Lsn::kNone;  // compensations only
   RowChange change;
 };
 Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body);
+// The same into `row`, for who reads millions: empty, or what is wrong, which broken_record() makes an error.
+std::string_view read_row(RecordType type, std::span<const byte> body, DecodedRow& row);
+Error broken_record(std::string_view what);
+
 // Calls visit(page id, header and slots, cells) for each page; see restore_image.
 struct PageImage {
   PageId page{};
@@ -114,6 +137,8 @@ struct PageImage {
   std::span<const byte> tail;
 };
 Result<void> decode_images(std::span<const byte> body, std::vector<PageImage>& images);
+// How long a checkpoint's END is, by its first kCheckpointEndBytes.
+std::uint64_t checkpoint_end_length(std::span<const byte> record);
 Result<void> decode_checkpoint_end(std::span<const byte> body, CheckpointEnd& checkpoint);
 
 // Makes the page what the image says. kCorrupt when that is not a page.

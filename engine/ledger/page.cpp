@@ -18,16 +18,6 @@ void Page::format(PageId id, PageType type) {
   set_cell_start(kPageBytes);
 }
 
-std::string_view Page::key(std::size_t slot) const {
-  const byte* const cell = data_ + slot_offset(slot);
-  return {reinterpret_cast<const char*>(cell) + kCellHeaderBytes, load<std::uint16_t>(cell)};
-}
-
-std::string_view Page::value(std::size_t slot) const {
-  const byte* const cell = data_ + slot_offset(slot);
-  return {reinterpret_cast<const char*>(cell) + kCellHeaderBytes + load<std::uint16_t>(cell), load<std::uint16_t>(cell + 2)};
-}
-
 PageId Page::child(std::size_t slot_plus_one) const {
   if (slot_plus_one == 0) return link();
   return static_cast<PageId>(load<std::uint32_t>(as_bytes(value(slot_plus_one - 1)).data()));
@@ -112,7 +102,11 @@ void Page::replace(std::size_t slot, std::string_view value) {
   byte* const cell = data_ + slot_offset(slot);
   const std::size_t key_size = load<std::uint16_t>(cell);
   const std::size_t old_size = load<std::uint16_t>(cell + 2);
-  if (value.size() <= old_size) {
+  if (value.size() == old_size) {
+    std::copy_n(as_bytes(value).data(), old_size, cell + kCellHeaderBytes + key_size);
+    return;
+  }
+  if (value.size() < old_size) {
     std::copy_n(as_bytes(value).data(), value.size(), cell + kCellHeaderBytes + key_size);
     store(cell + 2, static_cast<std::uint16_t>(value.size()));
     set_garbage(garbage() + old_size - value.size());

@@ -43,8 +43,14 @@ class Page {
   std::uint32_t page_count() const { return load<std::uint32_t>(data_ + 28); }
   void set_page_count(std::uint32_t count) { store(data_ + 28, count); }
 
-  std::string_view key(std::size_t slot) const;
-  std::string_view value(std::size_t slot) const;
+  std::string_view key(std::size_t slot) const {
+    const byte* const cell = data_ + slot_offset(slot);
+    return {reinterpret_cast<const char*>(cell) + kCellHeaderBytes, load<std::uint16_t>(cell)};
+  }
+  std::string_view value(std::size_t slot) const {
+    const byte* const cell = data_ + slot_offset(slot);
+    return {reinterpret_cast<const char*>(cell) + kCellHeaderBytes + load<std::uint16_t>(cell), load<std::uint16_t>(cell + 2)};
+  }
   // Inner: the child of slot, or of the link for slot == -1 (as an unsigned).
   PageId child(std::size_t slot_plus_one) const;
 

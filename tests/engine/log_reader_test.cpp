@@ -1,10 +1,14 @@
 // The log as it is written and as it is read, over arbitrary damage.
 #include "engine/ledger/log_reader.h"
 #include "engine/ledger/log.h"
+#include "faultfs/posix_file_system.h"
 #include "faultfs/random.h"
 #include "faultfs/sim_file_system.h"
+#include "tests/support/piece_files.h"
 #include "tests/support/property.h"
+#include "tests/support/temporary_directory.h"
 
+#include <array>
 #include <optional>
 
 namespace powercut::testing {
@@ -15,9 +19,9 @@ using faultfs::OpenMode;
 
 // A control file and a log on a simulated disk.
 struct LogOnDisk {
-  LogOnDisk() : files(disk), control(files, "db", defects) {
+  explicit LogOnDisk(std::uint32_t segment_bytes = kLeastSegmentBytes) : files(disk), control(files, "db", defects) {
     REQUIRE(files.make_directory("db").has_value());
-    control.prepare({0, 4711, kLeastSegmentBytes, 1, Lsn::kNone, Lsn::kNone});
+    control.prepare({0, 4711, segment_bytes, 1, Lsn::kNone, Lsn::kNone});
     log.emplace(files, "db", control, options, memory);
     REQUIRE(log->create().has_value());
     REQUIRE(control.create().has_value());
@@ -62,6 +66,50 @@ std::vector<std::string> draw_rows(Random& random, std::uint32_t most) {
   }
   return rows;
 }
+
+// What a reader finds and where it ends.
+struct Found {
+  std::vector<std::string> rows;
+  Lsn end = Lsn::kNone;
+  std::size_t memory = 0;  // that it took
+
+  friend bool operator==(const Found& a, const Found& b) { return a.rows == b.rows && a.end == b.end; }
+};
+
+Found read_log(faultfs::FileSystem& files, const ControlRecord& control) {
+  const Defects defects;
+  LogReader::Buffer buffer;
+  LogReader reader(files, "db", defects, buffer);
+  reader.start(control, Log::first_lsn(control.segment_bytes));
+  Found found;
+  LogRecord record;
+  while (reader.next(record).value()) {
+    const auto row = decode_row(record.header.type, record.body);
+    if (row.has_value()) found.rows.emplace_back(row.value().change.after);
+  }
+  REQUIRE(reader.check_end().has_value());
+  found.end = reader.position();
+  found.memory = buffer.capacity();
+  return found;
+}
+
+// A log in a real directory, whose segments are large and hardly written.
+struct LogInDirectory {
+  explicit LogInDirectory(std::uint32_t segment_bytes)
+      : files(std::move(faultfs::PosixFileSystem::open(directory.path())).value()), control(*files, "db", defects) {
+    REQUIRE(files->make_directory("db").has_value());
+    control.prepare({0, 4711, segment_bytes, 1, Lsn::kNone, Lsn::kNone});
+    log.emplace(*files, "db", control, defects, memory);
+    REQUIRE(log->create().has_value());
+  }
+
+  TemporaryDirectory directory;
+  std::unique_ptr<faultfs::FileSystem> files;
+  Defects defects;
+  Control control;
+  Log::Memory memory;
+  std::optional<Log> log;
+};
 
 }  // namespace
 
@@ -210,6 +258,83 @@ TEST_CASE("a control record survives a torn write of the next") {
   CHECK(again.record().checkpoint == Lsn{20000});
   REQUIRE(write_full(*file, kControlSlotBytes - newest + 20, as_bytes("torn")).has_value());
   CHECK(again.read().error().code() == ErrorCode::kCorrupt);
+}
+
+TEST_CASE("a log that is larger than the reader's buffer is read alike in pieces of any size") {
+  property(
+      "pieces",
+      [](std::uint64_t seed) {
+        Random random(seed);
+        constexpr std::uint32_t kSegmentBytes = 1U << 20U;
+        LogOnDisk on_disk(kSegmentBytes);
+        std::vector<std::string> rows;
+        std::uint64_t bytes = 0;
+        Lsn last{};
+        while (bytes < 3 * kSegmentBytes) {
+          rows.emplace_back(random.below(random.below(8) == 0 ? 60000 : 3000), static_cast<char>('a' + random.below(26)));
+          bytes += rows.back().size();
+          last = on_disk.append(TxnId{1}, rows.back());
+        }
+        RC_ASSERT(on_disk.log->flush(last).has_value());
+        const Found whole = read_log(on_disk.files, on_disk.control.record());
+        RC_ASSERT(whole.rows == rows);
+        for (const std::size_t piece :
+             {std::size_t{512}, std::size_t{4096}, 512 * std::size_t{1 + random.below(2048)}, std::size_t{4} << 20U}) {
+          PieceFiles files(on_disk.files, piece, random.next());
+          const Found found = read_log(files, on_disk.control.record());
+          RC_ASSERT(found == whole);
+          RC_ASSERT(found.memory <= piece + LogReader::kBesidePieceBytes + 4096);
+        }
+      },
+      0.05);
+}
+
+TEST_CASE("the reader's memory is bounded by a piece and a record, whatever a segment holds and wild bytes say") {
+  constexpr std::uint32_t kSegmentBytes = 64U << 20U;
+  constexpr std::size_t kPiece = std::size_t{1} << 20U;
+  LogInDirectory real(kSegmentBytes);
+  std::vector<std::string> rows;
+  Lsn last{};
+  for (int at = 0; at < 4000; ++at) {
+    rows.emplace_back(static_cast<std::size_t>(at) % 2500, 'r');
+    std::string record;
+    encode_row_change(record, TxnId{1}, Lsn::kNone, {RowAction::kInsert, PageId{2}, PageId{2}, 0, "key", {}, rows.back()});
+    last = real.log->append(record).value();
+  }
+  REQUIRE(real.log->flush(last).has_value());
+  const Lsn end = real.log->end();
+  auto file = std::move(real.files->open("db/log-00000001", OpenMode::kReadWrite)).value();
+  REQUIRE(end - Lsn{kSegmentBytes} > 4 * kPiece);
+  for (const auto type : {RecordType::kRow, RecordType::kImages, RecordType::kCheckpointEnd, RecordType::kPad}) {
+    std::array<byte, kCheckpointEndBytes> wild{};
+    store(wild.data() + 4, std::uint32_t{50U << 20U});  // its length
+    store(wild.data() + 8, std::uint32_t{1});
+    wild[12] = static_cast<byte>(type);
+    REQUIRE(write_full(*file, end - Lsn{kSegmentBytes}, wild).has_value());
+    const Found found = read_log(*real.files, real.control.record());
+    CHECK(found.rows == rows);
+    CHECK(found.end == end);
+    CHECK(found.memory <= kPiece + LogReader::kBesidePieceBytes + 4096);
+  }
+}
+
+TEST_CASE("a checkpoint's END that is longer than every other record is read whole") {
+  LogInDirectory real(4U << 20U);
+  CheckpointEnd written;
+  for (std::uint32_t page = 0; page < 100000; ++page) written.dirty.push_back({PageId{page}, Lsn{page + 1}});
+  std::string record;
+  encode_checkpoint_end(record, written);
+  REQUIRE(record.size() > kMostRecordBytes);
+  const Lsn place = real.log->append(record).value();
+  REQUIRE(real.log->flush(place).has_value());
+  LogReader::Buffer buffer;
+  LogReader reader(*real.files, "db", real.defects, buffer);
+  reader.start(real.control.record(), place);
+  CheckpointEnd read;
+  REQUIRE(decode_checkpoint_end(reader.at(place).value().body, read).has_value());
+  REQUIRE(read.dirty.size() == written.dirty.size());
+  CHECK(read.dirty.back().page == written.dirty.back().page);
+  CHECK(read.dirty.back().rec_lsn == written.dirty.back().rec_lsn);
 }
 
 }  // namespace powercut::testing
