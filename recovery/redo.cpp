@@ -30,10 +30,17 @@ class Pass {
  private:
   Result<void> read_checkpoint(ledger::LogReader& reader);
   void analyse(const LogRecord& record, Lsn undo_next);
+  void flush_before_replacing(Lsn here);
   Result<void> redo_row(const LogRecord& record);
   Result<void> redo_images(const LogRecord& record);
-  bool page_may_lack(PageId page, Lsn lsn) const;
+  // Whether the page on disk may lack the change at `lsn`: not if the checkpoint says that it was written since.
+  bool page_may_lack(PageId page, Lsn lsn) const {
+    return lsn >= checkpoint_.begin || core_.options.defects.redo_without_page_test || was_dirty(page, lsn);
+  }
+  bool was_dirty(PageId page, Lsn lsn) const;
 
+  void tell_end(const LogRecord& record) const;
+  void tell(const LogRecord& record, const ledger::RowChange& change, std::string_view what) const;
   template <class... Parts>
   void say(std::string_view phase, const Parts&... parts) const {
     if (narrator_ == nullptr) return;
@@ -47,6 +54,7 @@ class Pass {
   const engine::Narrator* narrator_;
   CheckpointEnd checkpoint_;
   Lsn redo_from_ = Lsn::kNone;
+  Lsn flushed_ = Lsn::kNone;
   RedoResult result_;
   std::vector<ledger::PageImage> images_;
 };
@@ -59,6 +67,7 @@ Result<RedoResult> Pass::run() {
   core_.next_txn = checkpoint_.next_txn;
   result_.losers = checkpoint_.active;
 
+  flushed_ = redo_from_;
   reader.start(control, redo_from_);
   LogRecord record;
   const bool late = core_.options.defects.redo_starts_late && control.checkpoint != Lsn::kNone;
@@ -129,57 +138,71 @@ void Pass::analyse(const LogRecord& record, Lsn undo_next) {
   if (record.lsn < core_.control.record().checkpoint || record.header.txn == TxnId::kNone) return;
   if (raw(record.header.txn) >= raw(core_.next_txn)) core_.next_txn = static_cast<TxnId>(raw(record.header.txn) + 1);
   auto& losers = result_.losers;
-  const auto found =
-      std::find_if(losers.begin(), losers.end(), [&](const ActiveTxn& active) { return active.txn == record.header.txn; });
+  // Mostly it is the one that began last.
+  std::size_t found = losers.size();
+  while (found > 0 && losers[found - 1].txn != record.header.txn) --found;
   if (record.header.type == RecordType::kCommit || record.header.type == RecordType::kRolledBack) {
-    if (narrator_ != nullptr) {
-      say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ",
-          number(raw(record.header.txn)));
-    }
-    if (found != losers.end()) losers.erase(found);
-    return;
-  }
-  if (found != losers.end()) {
-    found->last = record.lsn;
-    found->undo_next = undo_next;
+    if (narrator_ != nullptr) tell_end(record);
+    if (found > 0) losers.erase(losers.begin() + static_cast<std::ptrdiff_t>(found - 1));
+  } else if (found > 0) {
+    losers[found - 1].last = record.lsn;
+    losers[found - 1].undo_next = undo_next;
   } else {
     losers.push_back({record.header.txn, record.lsn, record.lsn, undo_next});
   }
 }
 
-// Whether the page on disk may lack the change at `lsn`: not if the checkpoint says that it was written since.
-bool Pass::page_may_lack(PageId page, Lsn lsn) const {
-  if (lsn >= checkpoint_.begin || core_.options.defects.redo_without_page_test) return true;
+void Pass::tell_end(const LogRecord& record) const {
+  say("analysis", "LSN ", number(raw(record.lsn)), ": ", to_string(record.header.type), " txn ", number(raw(record.header.txn)));
+}
+
+// Whether the checkpoint says that the page on disk lacks the change at `lsn`.
+bool Pass::was_dirty(PageId page, Lsn lsn) const {
   const auto dirty = std::lower_bound(checkpoint_.dirty.begin(), checkpoint_.dirty.end(), page,
                                       [](const DirtyPage& entry, PageId wanted) { return entry.page < wanted; });
   return dirty != checkpoint_.dirty.end() && dirty->page == page && dirty->rec_lsn <= lsn;
 }
 
+void Pass::tell(const LogRecord& record, const ledger::RowChange& change, std::string_view what) const {
+  say("redo", "LSN ", number(raw(record.lsn)), ": ", record.header.type == RecordType::kCompensation ? "CLR " : "",
+      to_string(change.action), " page ", number(raw(change.page)), " slot ", number(change.slot), ": ", what);
+}
+
+// A page that another replaces is written, and before it the log that tells of it is made durable: a sync for each page, if
+// each asks for its own. So the log is made durable up to here, every so often that hardly a page is younger than that.
+void Pass::flush_before_replacing(Lsn here) {
+  constexpr std::uint64_t kLeastBytes = 65536;
+  constexpr std::uint64_t kBytesPerFrame = 32;  // no record of a row is shorter, and each takes one frame at most
+  if (core_.memory.pool.frames.size() < core_.options.frames) return;
+  if (here - flushed_ < std::max(kLeastBytes, kBytesPerFrame * core_.options.frames)) return;
+  flushed_ = here;
+  // An error comes again when a page is written, and counts only if no other can be had.
+  static_cast<void>(core_.log.flush(here).has_error());
+}
+
 Result<void> Pass::redo_row(const LogRecord& record) {
-  POWERCUT_TRY(const ledger::DecodedRow row, decode_row(record.header.type, record.body));
+  ledger::DecodedRow row;
+  const std::string_view broken = read_row(record.header.type, record.body, row);
+  if (!broken.empty()) return ledger::broken_record(broken);
   const bool compensation = record.header.type == RecordType::kCompensation;
   analyse(record, compensation ? row.undo_next : record.lsn);
-  const auto tell = [&](std::string_view what) {
-    if (narrator_ == nullptr) return;
-    say("redo", "LSN ", number(raw(record.lsn)), ": ", compensation ? "CLR " : "", to_string(row.change.action), " page ",
-        number(raw(row.change.page)), " slot ", number(row.change.slot), ": ", what);
-  };
   if (compensation && core_.options.defects.clr_not_redone) return success();
   if (!page_may_lack(row.change.page, record.lsn)) {
-    tell("written by the checkpoint");
+    if (narrator_ != nullptr) tell(record, row.change, "written by the checkpoint");
     return success();
   }
+  if (!core_.pool->has(row.change.page)) flush_before_replacing(record.lsn);
   POWERCUT_TRY(auto ref, core_.store->fetch(row.change.page));
   Page page = ref.page();
   if (page.lsn() >= record.lsn && !core_.options.defects.redo_without_page_test) {
-    tell("already there");
+    if (narrator_ != nullptr) tell(record, row.change, "already there");
     return success();
   }
   core_.pool->mark_dirty(ref, redo_from_);
   POWERCUT_TRYV(apply_row_change(row.change, page));
   page.set_lsn(record.lsn);
   ++result_.applied;
-  tell("done again");
+  if (narrator_ != nullptr) tell(record, row.change, "done again");
   return success();
 }
 
@@ -187,6 +210,7 @@ Result<void> Pass::redo_images(const LogRecord& record) {
   POWERCUT_TRYV(decode_images(record.body, images_));
   for (const ledger::PageImage& image : images_) {
     if (!page_may_lack(image.page, record.lsn)) continue;
+    if (!core_.pool->has(image.page)) flush_before_replacing(record.lsn);
     POWERCUT_TRY(auto ref, core_.pool->fetch_blank(image.page));
     Page page = ref.page();
     POWERCUT_TRYV(restore_image(image, page));

@@ -6,6 +6,7 @@
 #include "faultfs/random.h"
 #include "faultfs/sim_file_system.h"
 #include "tests/support/ledger_database.h"
+#include "tests/support/piece_files.h"
 #include "tests/support/power_switch.h"
 #include "tests/support/property.h"
 
@@ -279,6 +280,44 @@ TEST_CASE("a log whose beginning is gone is not taken for an empty one when the 
   CHECK(opened.error().code() == ErrorCode::kCorrupt);
   CHECK(opened.error().context().find("does not begin with its first segment") != std::string::npos);
   CHECK(on_disk.kind->describe_log(on_disk.files, "db", [](std::string_view) {}).error().code() == ErrorCode::kCorrupt);
+}
+
+TEST_CASE("a log that is larger than the reader's buffer is recovered alike in pieces of any size") {
+  property(
+      "recovery in pieces",
+      [](std::uint64_t seed) {
+        Random random(seed);
+        LedgerOnDisk on_disk(std::vector<engine::Option>{{"frames", "32"}, {"segment", "1048576"}});
+        Rows rows;
+        {
+          const auto database = on_disk.open();
+          const auto session = std::move(database->new_session()).value();
+          RC_ASSERT(session->create_table(kTexts).has_value());
+          for (int put = 0; put < 2000; ++put) {
+            const std::string key = std::to_string(random.below(200));
+            std::string row;
+            engine::encode_row({std::string(random.below(900), static_cast<char>('a' + random.below(26)))}, row);
+            RC_ASSERT(session->put("texts", key, row).has_value());
+            rows[key] = row;
+          }
+        }
+        for (const std::size_t piece : {std::size_t{512}, 512 * std::size_t{1 + random.below(2048)}, std::size_t{4} << 20U}) {
+          PieceFiles files(on_disk.files, piece, random.next());
+          const auto opened = on_disk.engine->open(files, "db");
+          RC_ASSERT(opened.has_value());
+          const auto session = std::move(opened.value()->new_session()).value();
+          Rows found;
+          RC_ASSERT(session
+                        ->scan("texts", {}, {},
+                               [&](std::string_view key, std::string_view row) {
+                                 found.emplace(key, row);
+                                 return true;
+                               })
+                        .has_value());
+          RC_ASSERT(found == rows);
+        }
+      },
+      0.1);
 }
 
 }  // namespace powercut::testing
