@@ -38,6 +38,7 @@ int kill_command(const Invocation& invocation);
 int log_command(const Invocation& invocation);
 int bench_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
+int bench_recovery_command(const Invocation& invocation);
 
 // Parses a command's arguments; --format is added unless the options have one. On --help prints `usage`, the options and
 // `example`; returns the exit status to end with, or nothing to go on. A wrong argument is an error on standard error.

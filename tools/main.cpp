@@ -33,12 +33,13 @@ constexpr std::array<Command, 7> kCommands{{
     {"log", "print the log of a database in a directory as text", log_command},
     {"bench", "measure throughput and latency on a real disk", bench_command},
     {"list", "list engines, workloads, models or defects", list_command},
+    {"bench-recovery", "measure how fast a database opens after a crash", bench_recovery_command},
 }};
 
 void print_usage(std::FILE* to) {
   std::fputs("powercut: cuts the power under a storage engine, lets it recover, and checks what it promised\n\n", to);
   std::fputs("usage: powercut COMMAND [OPTIONS]      powercut COMMAND --help\n\n", to);
-  for (const Command& command : kCommands) fmt::print(to, "  {:<8} {}\n", command.name, command.summary);
+  for (const Command& command : kCommands) fmt::print(to, "  {:<14} {}\n", command.name, command.summary);
   std::fputs("\nexit status: 0 nothing found, 1 a violation was found, 2 wrong usage, 3 powercut itself failed\n", to);
 }
 

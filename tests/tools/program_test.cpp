@@ -261,4 +261,31 @@ TEST_CASE("Ctrl-C ends a run within a second, with the figures so far") {
   CHECK(file_text(out).find("no violation") != std::string::npos);
 }
 
+TEST_CASE("bench-recovery measures each size in each round, leaves nothing behind, and says it in three formats") {
+  const Program program;
+  const std::string options = "bench-recovery --log-bytes 1M,2M --rows 100 --rounds 2 ";
+  const Ended json = program.run(options + "--format json --cache warm");
+  REQUIRE(json.status == 0);
+  const auto document = nlohmann::json::parse(json.out);
+  REQUIRE(document["sizes"].size() == 2);
+  for (const auto& size : document["sizes"]) {
+    CHECK(size["ratio"]["median"] > 0);
+    CHECK(size["ratio"]["least"] <= size["ratio"]["most"]);
+    CHECK(size["records"] > 10000);
+  }
+  CHECK(document["sizes"][0]["log_bytes"] >= 1U << 20U);
+  CHECK(document["sizes"][1]["log_bytes"] >= 2U << 20U);
+  const Ended csv = program.run(options + "--format csv");
+  CHECK(std::count(csv.out.begin(), csv.out.end(), '\n') == 5);
+  CHECK(program.run(options).out.find("ratio") != std::string::npos);
+  for (const auto& entry : std::filesystem::directory_iterator(program.directory.path())) {
+    CHECK(entry.path().filename().string().find("powercut-bench") == std::string::npos);
+  }
+  for (const std::string wrong :
+       {"--log-bytes 0", "--log-bytes 1X", "--cache hot", "--backend tape", "--rounds 0", "--format xml"}) {
+    INFO(wrong);
+    CHECK(program.run("bench-recovery " + wrong).status == 2);
+  }
+}
+
 }  // namespace powercut::testing
