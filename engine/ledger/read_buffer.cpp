@@ -15,7 +15,7 @@ std::span<byte> ReadBuffer::make_room(std::size_t needed, std::size_t until, std
   if (until - origin_ > capacity_) {
     const std::size_t kept = std::clamp(needed, begin_, end_);
     const std::size_t origin = std::max(origin_, kept / kAlignment * kAlignment);
-    std::memmove(memory_.get() + (kept - origin), memory_.get() + (kept - origin_), end_ - kept);
+    if (end_ > kept) std::memmove(memory_.get() + (kept - origin), memory_.get() + (kept - origin_), end_ - kept);
     origin_ = origin;
     begin_ = kept;
     if (until - origin_ > capacity_) grow(until - origin_);
