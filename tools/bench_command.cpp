@@ -268,9 +268,13 @@ class BenchCommand {
 }  // namespace
 
 int bench_command(const Invocation& invocation) {
+  if (!invocation.arguments.empty() && invocation.arguments.front() == "recovery") {
+    const std::vector<std::string> rest(invocation.arguments.begin() + 1, invocation.arguments.end());
+    return bench_recovery_command({invocation.program, rest, invocation.engines, invocation.interrupted});
+  }
   const Parsed parsed =
-      parse(invocation, "bench [OPTIONS]", "powercut bench --dir /mnt/disk --clients 1,64,1024 --peers sqlite,rocksdb --device",
-            bench_options());
+      parse(invocation, "bench [recovery] [OPTIONS]",
+            "powercut bench --dir /mnt/disk --clients 1,64,1024 --peers sqlite,rocksdb --device", bench_options());
   if (parsed.exit_status) return *parsed.exit_status;
   auto plan = bench_plan(parsed.values);
   if (plan.has_error()) return fail(plan.error());

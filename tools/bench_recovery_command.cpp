@@ -241,7 +241,7 @@ int bench_recovery_command(const Invocation& invocation) {
       "frames", po::value<std::uint32_t>()->default_value(4096), "pages that the buffer pool holds")(
       "rounds", po::value<std::uint32_t>()->default_value(5), "measurements of each size, in turns");
   const Parsed parsed =
-      parse(invocation, "bench-recovery [OPTIONS]", "powercut bench-recovery --log-bytes 64M,1G --cache warm", options);
+      parse(invocation, "bench recovery [OPTIONS]", "powercut bench recovery --log-bytes 64M,1G --cache warm", options);
   if (parsed.exit_status) return *parsed.exit_status;
   const auto done = bench(invocation, parsed.values, parsed.values["format"].as<std::string>());
   if (done.has_error()) return fail(done.error());

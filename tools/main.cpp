@@ -24,16 +24,15 @@ struct Command {
   int (*run)(const Invocation&);
 };
 
-constexpr std::array<Command, 7> kCommands{{
+constexpr std::array<Command, 8> kCommands{{
     {"run", "run seeds: crash, recover and check each at random points", run_command},
     {"explore", "visit every crash state of a case, not a sample", explore_command},
     {"replay", "run one failure again and tell what happened", replay_command},
     {"scenario", "run the sessions and crashes that a file describes", scenario_command},
     {"kill", "kill a process at work on a real directory, again and again", kill_command},
     {"log", "print the log of a database in a directory as text", log_command},
-    {"bench", "measure throughput and latency on a real disk", bench_command},
+    {"bench", "measure throughput, latency and recovery on a real disk", bench_command},
     {"list", "list engines, workloads, models or defects", list_command},
-    {"bench-recovery", "measure how fast a database opens after a crash", bench_recovery_command},
 }};
 
 void print_usage(std::FILE* to) {

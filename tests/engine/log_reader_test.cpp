@@ -99,13 +99,14 @@ struct LogInDirectory {
       : files(std::move(faultfs::PosixFileSystem::open(directory.path())).value()), control(*files, "db", defects) {
     REQUIRE(files->make_directory("db").has_value());
     control.prepare({0, 4711, segment_bytes, 1, Lsn::kNone, Lsn::kNone});
-    log.emplace(*files, "db", control, defects, memory);
+    log.emplace(*files, "db", control, options, memory);
     REQUIRE(log->create().has_value());
   }
 
   TemporaryDirectory directory;
   std::unique_ptr<faultfs::FileSystem> files;
-  Defects defects;
+  Options options;
+  Defects& defects = options.defects;
   Control control;
   Log::Memory memory;
   std::optional<Log> log;

@@ -261,9 +261,9 @@ TEST_CASE("Ctrl-C ends a run within a second, with the figures so far") {
   CHECK(file_text(out).find("no violation") != std::string::npos);
 }
 
-TEST_CASE("bench-recovery measures each size in each round, leaves nothing behind, and says it in three formats") {
+TEST_CASE("bench recovery measures each size in each round, leaves nothing behind, and says it in three formats") {
   const Program program;
-  const std::string options = "bench-recovery --log-bytes 1M,2M --rows 100 --rounds 2 ";
+  const std::string options = "bench recovery --log-bytes 1M,2M --rows 100 --rounds 2 ";
   const Ended json = program.run(options + "--format json --cache warm");
   REQUIRE(json.status == 0);
   const auto document = nlohmann::json::parse(json.out);
@@ -284,7 +284,7 @@ TEST_CASE("bench-recovery measures each size in each round, leaves nothing behin
   for (const std::string wrong :
        {"--log-bytes 0", "--log-bytes 1X", "--cache hot", "--backend tape", "--rounds 0", "--format xml"}) {
     INFO(wrong);
-    CHECK(program.run("bench-recovery " + wrong).status == 2);
+    CHECK(program.run("bench recovery " + wrong).status == 2);
   }
 }
 
