@@ -227,6 +227,10 @@ void Scheduler::wait_for_completions() {
 
 FiberId Scheduler::take_ready(std::size_t at) {
   const FiberId taken = ready_[at];
+  if (at == 0) {
+    ready_.pop_front();
+    return taken;
+  }
   ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(at));
   return taken;
 }
