@@ -4,6 +4,7 @@
 #include "faultfs/assert.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace powercut::ledger {
 namespace {
@@ -18,7 +19,7 @@ LockOwner::~LockOwner() { locks_.release_all(*this); }
 LockManager::~LockManager() { POWERCUT_ASSERT(held() == 0 && table_.things() == 0, "locks end after those who hold them"); }
 
 // Walks the shorter of the two lists.
-Grant* LockManager::find_grant(LockOwner& owner, Lockable& thing) {
+inline Grant* LockManager::find_grant(LockOwner& owner, Lockable& thing) {
   auto of_thing = thing.holders.begin();
   auto of_owner = owner.grants_.begin();
   for (; of_thing != thing.holders.end() && of_owner != owner.grants_.end(); ++of_thing, ++of_owner) {
@@ -28,40 +29,88 @@ Grant* LockManager::find_grant(LockOwner& owner, Lockable& thing) {
   return nullptr;
 }
 
-bool LockManager::ask(LockOwner& owner, Lockable& thing, LockModes modes) {
+inline bool LockManager::ask(LockOwner& owner, Lockable& thing, Grant* held, LockModes modes) {
   LockRequest& request = owner.request_;
-  request.held = find_grant(owner, thing);
-  if (request.held != nullptr && request.held->modes.contains(modes)) return false;
+  request.held = held;
+  if (held != nullptr && held->modes.contains(modes)) return false;
   request.thing = &thing;
   request.tree = thing.tree;
-  request.modes = request.held == nullptr ? modes : request.held->modes.with(modes);
-  request.place = next_place_++ - (request.held == nullptr ? 0 : kConversion);
+  request.modes = held == nullptr ? modes : held->modes.with(modes);
+  request.place = next_place_++ - (held == nullptr ? 0 : kConversion);
+  return true;
+}
+
+void LockManager::grant_range(const LockRequest& request) {
+  LockOwner& owner = *request.owner;
+  RangeGrant& made = table_.ranges.take();
+  made.owner = &owner;
+  made.tree = request.tree;
+  made.from.assign(request.range.from);
+  made.to.assign(request.range.to);
+  made.tree->ranges.push_back(made);
+  owner.ranges_.push_back(made);
+}
+
+inline void LockManager::note_dependence(const LockRequest& request) const {
+  const Lsn commit = request.is_range() ? last_early_commit_ : early_commits_[request.thing->hash & (early_commits_.size() - 1)];
+  request.owner->depends_on = std::max(request.owner->depends_on, commit);
+}
+
+inline void LockManager::grant(LockRequest& request) {
+  LockOwner& owner = *request.owner;
+  if (last_early_commit_ != Lsn::kNone) note_dependence(request);
+  if (request.is_range()) return grant_range(request);
+  Lockable& thing = *request.thing;
+  Grant* held = request.held;
+  if (held == nullptr) {
+    held = &table_.grants.take();
+    held->owner = &owner;
+    held->thing = &thing;
+    held->modes = {};
+    thing.holders.push_back(*held);
+    owner.grants_.push_back(*held);
+    if (thing.tree == nullptr) held->next_table = std::exchange(owner.tables_, held);
+  }
+  const bool was_exclusive = held->modes.is_exclusive();
+  thing.held.replace(held->modes, request.modes);
+  held->modes = request.modes;
+  if (request.is_exclusive_row() && !was_exclusive) thing.tree->exclusive.push_back(*held);
+}
+
+inline bool LockManager::is_free(const LockRequest& request) {
+  if (request.is_range() || !request.thing->waiting.empty()) return false;
+  if (request.is_exclusive_row() && !(request.tree->ranges.empty() && request.tree->waiting_ranges.empty())) return false;
+  return !request.thing->conflicts(request.modes, request.held == nullptr ? LockModes() : request.held->modes);
+}
+
+inline bool LockManager::grant_at_once(LockRequest& request) {
+  if (!is_free(request) && is_blocked(request)) return false;
+  grant(request);
   return true;
 }
 
 Result<void> LockManager::lock_table(LockOwner& owner, std::uint64_t table, std::string_view name, TableLock mode) {
-  if (!ask(owner, table_.table(table, name), mode)) return success();
-  return lock(owner.request_);
+  Grant* const held = find_table_grant(owner, table);
+  Lockable& thing = held == nullptr ? table_.table(table, name) : *held->thing;
+  if (!ask(owner, thing, held, mode) || grant_at_once(owner.request_)) return success();
+  return wait(owner.request_);
 }
 
 Result<RowMode> LockManager::lock_row(LockOwner& owner, PageId tree, std::string_view key, RowMode mode) {
-  const bool more = ask(owner, table_.row(table_.tree(tree), key), mode);
-  const RowMode before = owner.request_.held == nullptr ? RowMode::kNone : owner.request_.held->modes.row_mode();
-  if (more) POWERCUT_TRYV(lock(owner.request_));
+  Lockable& row = table_.row(table_.tree(tree), key);
+  Grant* const held = find_grant(owner, row);
+  const RowMode before = held == nullptr ? RowMode::kNone : held->modes.row_mode();
+  if (ask(owner, row, held, mode) && !grant_at_once(owner.request_)) POWERCUT_TRYV(wait(owner.request_));
   return before;
 }
 
 std::optional<RowMode> LockManager::try_lock_row(LockOwner& owner, PageId tree, std::string_view key, RowMode mode) {
   Lockable& row = table_.row(table_.tree(tree), key);
-  const bool more = ask(owner, row, mode);
-  const RowMode before = owner.request_.held == nullptr ? RowMode::kNone : owner.request_.held->modes.row_mode();
-  if (!more) return before;
-  if (is_blocked(owner.request_)) {
-    table_.drop_if_idle(row);
-    return std::nullopt;
-  }
-  grant(owner.request_);
-  return before;
+  Grant* const held = find_grant(owner, row);
+  const RowMode before = held == nullptr ? RowMode::kNone : held->modes.row_mode();
+  if (!ask(owner, row, held, mode) || grant_at_once(owner.request_)) return before;
+  table_.drop_if_idle(row);
+  return std::nullopt;
 }
 
 Result<bool> LockManager::lock_range(LockOwner& owner, PageId tree, std::string_view from, std::string_view to) {
@@ -75,67 +124,36 @@ Result<bool> LockManager::lock_range(LockOwner& owner, PageId tree, std::string_
   request.held = nullptr;
   request.modes = RowMode::kShared;
   request.place = next_place_++;
-  POWERCUT_TRYV(lock(request));
+  if (!grant_at_once(request)) POWERCUT_TRYV(wait(request));
   return true;
 }
 
-Result<void> LockManager::lock(LockRequest& request) {
-  if (is_blocked(request)) return wait(request);
-  grant(request);
-  return success();
-}
-
-void LockManager::note_dependence(const LockRequest& request) const {
-  const Lsn commit = request.is_range() ? last_early_commit_ : early_commits_[request.thing->hash & (early_commits_.size() - 1)];
-  request.owner->depends_on = std::max(request.owner->depends_on, commit);
-}
-
-void LockManager::grant(LockRequest& request) {
-  LockOwner& owner = *request.owner;
-  if (last_early_commit_ != Lsn::kNone) note_dependence(request);
-  if (request.is_range()) {
-    RangeGrant& made = table_.ranges.take();
-    made.owner = &owner;
-    made.tree = request.tree;
-    made.from.assign(request.range.from);
-    made.to.assign(request.range.to);
-    made.tree->ranges.push_back(made);
-    owner.ranges_.push_back(made);
+// Of a row: to nothing gives it back.
+void LockManager::weaken(Grant& held, LockModes modes) {
+  if (modes.empty()) {
+    held.owner->grants_.erase(held.owner->grants_.iterator_to(held));
+    give_back(held);
     return;
   }
-  Lockable& thing = *request.thing;
-  Grant* held = request.held;
-  bool was_exclusive = false;
-  if (held == nullptr) {
-    held = &table_.grants.take();
-    held->owner = &owner;
-    held->thing = &thing;
-    thing.holders.push_back(*held);
-    owner.grants_.push_back(*held);
-  } else {
-    was_exclusive = held->modes.is_exclusive();
-    thing.count(held->modes, false);
-  }
-  held->modes = request.modes;
-  thing.count(held->modes, true);
-  if (request.is_exclusive_row() && !was_exclusive) thing.tree->exclusive.push_back(*held);
+  Lockable& row = *held.thing;
+  const bool frees_ranges = held.modes.is_exclusive();
+  if (frees_ranges) row.tree->exclusive.erase(row.tree->exclusive.iterator_to(held));
+  row.held.replace(held.modes, modes);
+  held.modes = modes;
+  serve(row);
+  if (frees_ranges) serve_ranges(*row.tree, row.key);
 }
 
-// To nothing: gives it back.
-void LockManager::weaken(Grant& held, LockModes modes) {
+// Its owner does not list it any more.
+inline void LockManager::give_back(Grant& held) {
   Lockable& thing = *held.thing;
-  const bool frees_ranges = thing.tree != nullptr && held.modes.is_exclusive();
-  if (frees_ranges) thing.tree->exclusive.erase(thing.tree->exclusive.iterator_to(held));
-  thing.count(held.modes, false);
-  thing.count(modes, true);
-  held.modes = modes;
-  if (modes.empty()) {
-    thing.holders.erase(thing.holders.iterator_to(held));
-    held.owner->grants_.erase(held.owner->grants_.iterator_to(held));
-    table_.grants.give_back(held);
-  }
-  serve(thing);
-  if (frees_ranges) serve_ranges(*thing.tree, thing.key);
+  LockedTree* const frees_ranges = held.modes.is_exclusive() ? thing.tree : nullptr;
+  if (frees_ranges != nullptr) frees_ranges->exclusive.erase(frees_ranges->exclusive.iterator_to(held));
+  thing.held.replace(held.modes, {});
+  thing.holders.erase(thing.holders.iterator_to(held));
+  table_.grants.give_back(held);
+  if (!thing.waiting.empty()) serve(thing);
+  if (frees_ranges != nullptr && !frees_ranges->waiting_ranges.empty()) serve_ranges(*frees_ranges, thing.key);
   table_.drop_if_idle(thing);
 }
 
@@ -164,7 +182,12 @@ void LockManager::unlock_range(LockOwner& owner, PageId tree, std::string_view f
 
 void LockManager::release_all(LockOwner& owner) {
   POWERCUT_ASSERT(owner.request_.state == LockRequest::State::kIdle, "who waits for a lock does not end");
-  while (!owner.grants_.empty()) weaken(owner.grants_.front(), {});
+  owner.tables_ = nullptr;
+  while (!owner.grants_.empty()) {
+    Grant& held = owner.grants_.front();
+    owner.grants_.pop_front();
+    give_back(held);
+  }
   while (!owner.ranges_.empty()) release(owner.ranges_.front());
   owner.gives_way_ = false;
 }
@@ -195,7 +218,7 @@ void LockManager::grant_if_possible(LockRequest& request) {
 
 void LockManager::serve(Lockable& thing) {
   for (auto at = thing.waiting.begin(); at != thing.waiting.end();) {
-    if (thing.held[LockModes::kExclusiveMode] > 0) return;
+    if (thing.conflicts(RowMode::kShared, {})) return;
     LockRequest& request = *at++;
     grant_if_possible(request);
     const bool still_waits = request.state == LockRequest::State::kWaiting;

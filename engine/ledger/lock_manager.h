@@ -54,6 +54,11 @@ class LockManager {
 
   // `table` tells tables apart; `name` is for people. What is held already is added to, never weakened.
   Result<void> lock_table(LockOwner& owner, std::uint64_t table, std::string_view name, TableLock mode);
+  // Whether lock_table() would add nothing.
+  static bool holds_table(const LockOwner& owner, std::uint64_t table, TableLock mode) {
+    const Grant* const held = find_table_grant(owner, table);
+    return held != nullptr && held->modes.contains(mode);
+  }
   // A key with or without a row. Returns what the owner held of it before, for unlock_row().
   Result<RowMode> lock_row(LockOwner& owner, PageId tree, std::string_view key, RowMode mode);
   // The same where it need not wait; else nothing.
@@ -87,12 +92,21 @@ class LockManager {
   class WaitText;
 
   static Grant* find_grant(LockOwner& owner, Lockable& thing);
-  // Prepares the owner's request; false when it holds that much already.
-  bool ask(LockOwner& owner, Lockable& thing, LockModes modes);
-  Result<void> lock(LockRequest& request);
+  static Grant* find_table_grant(const LockOwner& owner, std::uint64_t table) {
+    const std::uint64_t hash = LockTable::hash_of_table(table);
+    Grant* held = owner.tables_;
+    while (held != nullptr && held->thing->hash != hash) held = held->next_table;
+    return held;
+  }
+  // Prepares the owner's request, who holds so much of the thing; false when that is enough.
+  bool ask(LockOwner& owner, Lockable& thing, Grant* held, LockModes modes);
+  // False if it must wait.
+  bool grant_at_once(LockRequest& request);
   void grant(LockRequest& request);
+  void grant_range(const LockRequest& request);
   void note_dependence(const LockRequest& request) const;
   void weaken(Grant& held, LockModes modes);
+  void give_back(Grant& held);
   void release(RangeGrant& held);
 
   // visit(owner, its lock of the thing or of a row in the range, its lock of a range) for all who hold what conflicts, until
@@ -103,6 +117,8 @@ class LockManager {
   template <class Visit>
   static bool visit_line(const LockRequest& request, Visit&& visit);
   static bool is_blocked(const LockRequest& request);
+  // Whether nobody holds what conflicts and nobody waits, as far as that is seen at a glance.
+  static bool is_free(const LockRequest& request);
 
   // Grants what can be granted, in line: of a thing; of the ranges that hold a key; of the rows in a range.
   void serve(Lockable& thing);

@@ -29,13 +29,16 @@ class LockModes {
 
   // Whether somebody else may not hold these. Both are of a table, or both of a row.
   constexpr bool conflicts_with(LockModes other) const { return (kConflicts[bits_] & other.bits_) != 0; }
-  constexpr bool conflicts_with_mode(std::size_t mode) const { return (kConflicts[bits_] >> mode & 1U) != 0; }
   constexpr bool contains(LockModes other) const { return (bits_ & other.bits_) == other.bits_; }
   constexpr bool has(std::size_t mode) const { return (bits_ >> mode & 1U) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
   // Whether nobody else may hold anything.
   constexpr bool is_exclusive() const { return has(kExclusiveMode); }
   constexpr LockModes with(LockModes other) const { return of(bits_ | other.bits_); }
+  // The modes that nobody else may hold.
+  constexpr LockModes conflicts() const { return of(kConflicts[bits_]); }
+  // A number for each set.
+  constexpr std::size_t index() const { return bits_; }
   // The greatest of these, of a row.
   constexpr RowMode row_mode() const {
     if (has(kExclusiveMode)) return RowMode::kExclusive;
@@ -71,6 +74,36 @@ class LockModes {
   static constexpr std::array<std::uint8_t, 16> kConflicts = {0, 0b1000, 0, 0b1100, 0, 0b1010, 0, 0b1110,  //
                                                               0, 0,      0, 0,      0, 0,      0, 0b1111};
   std::uint8_t bits_ = 0;
+};
+
+// How many owners hold each mode: 32 bits a mode, all four changed and asked at once.
+class LockCounts {
+ public:
+  // Somebody holds `after` from now on in the place of `before`.
+  constexpr void replace(LockModes before, LockModes after) {
+    for (const std::size_t word : {0U, 1U}) words_[word] += kOnes[after.index()][word] - kOnes[before.index()][word];
+  }
+  // Whether somebody holds one of these, apart from one who holds `own`.
+  constexpr bool others_hold(LockModes modes, LockModes own) const {
+    const Words& mine = kOnes[own.index()];
+    const Words& asked = kOnes[modes.index()];
+    return (((words_[0] - mine[0]) & asked[0] * kWhole) | ((words_[1] - mine[1]) & asked[1] * kWhole)) != 0;
+  }
+
+ private:
+  using Words = std::array<std::uint64_t, 2>;
+  static constexpr std::uint64_t kWhole = 0xffffffffU;  // times one: all bits of the mode
+  // By set, one for each of its modes.
+  static constexpr auto kOnes = [] {
+    std::array<Words, 16> ones{};
+    for (std::size_t set = 0; set < ones.size(); ++set) {
+      for (std::size_t mode = 0; mode < LockModes::kCount; ++mode) {
+        ones[set][mode / 2] += static_cast<std::uint64_t>(set >> mode & 1U) << mode % 2 * 32;
+      }
+    }
+    return ones;
+  }();
+  Words words_{};
 };
 
 }  // namespace powercut::ledger

@@ -14,23 +14,9 @@ std::uint64_t hash_of(const LockedTree& tree, std::string_view key) {
 
 }  // namespace
 
-void Lockable::count(LockModes modes, bool more) {
-  for (std::size_t mode = 0; mode < held.size(); ++mode) {
-    if (modes.has(mode)) held[mode] += more ? 1U : ~0U;
-  }
-}
-
-bool Lockable::conflicts(LockModes modes, LockModes own) const {
-  for (std::size_t mode = 0; mode < held.size(); ++mode) {
-    if (modes.conflicts_with_mode(mode) && held[mode] > (own.has(mode) ? 1U : 0U)) return true;
-  }
-  return false;
-}
-
 LockTable::LockTable() : buckets_(64), tree_slots_(16) {}
 
-LockedTree& LockTable::tree(PageId id) {
-  if (last_tree_ != nullptr && last_tree_->id == id) return *last_tree_;
+LockedTree& LockTable::find_tree(PageId id) {
   const auto slot_of = [&](PageId wanted) -> LockedTree*& {
     std::size_t at = mix64(raw(wanted)) & (tree_slots_.size() - 1);
     while (tree_slots_[at] != nullptr && tree_slots_[at]->id != wanted) at = (at + 1) & (tree_slots_.size() - 1);
@@ -51,8 +37,9 @@ LockedTree& LockTable::tree(PageId id) {
 }
 
 Lockable* LockTable::find_row(LockedTree& tree, std::string_view key) {
-  for (Lockable* at = bucket(hash_of(tree, key)); at != nullptr; at = at->next) {
-    if (at->tree == &tree && at->key == key) return at;
+  const std::uint64_t hash = hash_of(tree, key);
+  for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
+    if (at->hash == hash && at->tree == &tree && same_bytes(at->key, key)) return at;
   }
   return nullptr;
 }
@@ -60,14 +47,13 @@ Lockable* LockTable::find_row(LockedTree& tree, std::string_view key) {
 Lockable& LockTable::row(LockedTree& tree, std::string_view key) {
   const std::uint64_t hash = hash_of(tree, key);
   for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
-    if (at->hash == hash && at->tree == &tree && at->key == key) return *at;
+    if (at->hash == hash && at->tree == &tree && same_bytes(at->key, key)) return *at;
   }
   return add(hash, &tree, key);
 }
 
-// mix64 is one to one: tables with the same hash have the same id.
 Lockable& LockTable::table(std::uint64_t id, std::string_view name) {
-  const std::uint64_t hash = mix64(id);
+  const std::uint64_t hash = hash_of_table(id);
   for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
     if (at->hash == hash && at->tree == nullptr) return *at;
   }
@@ -85,8 +71,7 @@ Lockable& LockTable::add(std::uint64_t hash, LockedTree* tree, std::string_view 
   return added;
 }
 
-void LockTable::drop_if_idle(Lockable& thing) {
-  if (!thing.idle()) return;
+void LockTable::drop(Lockable& thing) {
   Lockable** at = &bucket(thing.hash);
   while (*at != &thing) at = &(*at)->next;
   *at = thing.next;

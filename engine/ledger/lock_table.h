@@ -6,13 +6,14 @@
 #pragma once
 
 #include "engine/ledger/ids.h"
+#include "engine/ledger/lock_key.h"
 #include "engine/ledger/lock_modes.h"
+#include "faultfs/hash.h"
 #include "faultfs/result.h"
 #include "faultfs/scheduler.h"
 
 #include <boost/intrusive/list.hpp>
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -46,6 +47,7 @@ struct Grant {
   LockOwner* owner = nullptr;
   Lockable* thing = nullptr;
   LockModes modes;
+  Grant* next_table = nullptr;  // of a table: another that the owner holds
   LockHook of_thing;
   LockHook of_owner;
   LockHook of_tree;  // while exclusive, of a row
@@ -99,16 +101,15 @@ struct LockedTree {
 struct Lockable {
   LockedTree* tree = nullptr;  // null: a table
   std::uint64_t hash = 0;
-  std::string key;  // of a table: its name
+  LockKey key;  // of a table: its name
   Lockable* next = nullptr;
-  std::array<std::uint32_t, LockModes::kCount> held{};  // how many hold each mode
+  LockCounts held;
   LockList<Grant, &Grant::of_thing> holders;
   LockList<LockRequest, &LockRequest::of_thing> waiting;  // by place
 
   bool idle() const { return holders.empty() && waiting.empty(); }
-  void count(LockModes modes, bool more);
   // Whether somebody holds what conflicts, apart from one who holds `own`.
-  bool conflicts(LockModes modes, LockModes own) const;
+  bool conflicts(LockModes modes, LockModes own) const { return held.others_hold(modes.conflicts(), own); }
 };
 
 // The locks of one transaction. Gives them back when it ends; must not wait then.
@@ -133,6 +134,7 @@ class LockOwner {
 
   LockManager& locks_;
   LockList<Grant, &Grant::of_owner> grants_;
+  Grant* tables_ = nullptr;  // of them, those of tables, which are given back together
   LockList<RangeGrant, &RangeGrant::of_owner> ranges_;
   LockRequest request_;
   bool gives_way_ = false;  // was chosen in a deadlock, and has not given its locks back yet
@@ -146,15 +148,20 @@ template <class T>
 class LockPool {
  public:
   T& take() {
+    ++in_use_;
     if (free_.empty()) return all_.emplace_back();
     T& taken = *free_.back();
     free_.pop_back();
     return taken;
   }
-  void give_back(T& unused) { free_.push_back(&unused); }
-  std::size_t in_use() const { return all_.size() - free_.size(); }
+  void give_back(T& unused) {
+    --in_use_;
+    free_.push_back(&unused);
+  }
+  std::size_t in_use() const { return in_use_; }
 
  private:
+  std::size_t in_use_ = 0;
   std::deque<T> all_;
   std::vector<T*> free_;
 };
@@ -163,20 +170,26 @@ class LockTable {
  public:
   LockTable();
 
-  LockedTree& tree(PageId id);
+  LockedTree& tree(PageId id) { return last_tree_ != nullptr && last_tree_->id == id ? *last_tree_ : find_tree(id); }
   Lockable& row(LockedTree& tree, std::string_view key);
   // Null when nobody holds it or waits for it.
   Lockable* find_row(LockedTree& tree, std::string_view key);
   Lockable& table(std::uint64_t id, std::string_view name);
+  // One to one: tables with the same hash have the same id.
+  static std::uint64_t hash_of_table(std::uint64_t id) { return mix64(id); }
   // Forgets what nobody holds or waits for.
-  void drop_if_idle(Lockable& thing);
+  void drop_if_idle(Lockable& thing) {
+    if (thing.idle()) drop(thing);
+  }
 
   LockPool<Grant> grants;
   LockPool<RangeGrant> ranges;
   std::size_t things() const { return things_.in_use(); }
 
  private:
+  LockedTree& find_tree(PageId id);
   Lockable& add(std::uint64_t hash, LockedTree* tree, std::string_view key);
+  void drop(Lockable& thing);
   void grow();
   Lockable*& bucket(std::uint64_t hash) { return buckets_[hash & (buckets_.size() - 1)]; }
 

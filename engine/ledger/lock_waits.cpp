@@ -174,7 +174,7 @@ std::string LockManager::tree_text(PageId tree) const {
 std::string LockManager::thing_text(const LockRequest& request) const {
   const std::string_view mode = request.tree == nullptr ? request.modes.table_text() : request.modes.row_text();
   std::string text = std::string(mode) + " lock of ";
-  if (request.tree == nullptr) return text + "table " + request.thing->key;
+  if (request.tree == nullptr) return text.append("table ").append(request.thing->key);
   text += tree_text(request.tree->id);
   return text + (request.is_range() ? range_text(request.range) : "[" + engine::bytes_text(request.thing->key) + "]");
 }

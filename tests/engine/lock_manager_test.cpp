@@ -112,6 +112,51 @@ TEST_CASE("locks of a row are held side by side exactly where their modes allow 
   }
 }
 
+TEST_CASE("rows are told apart by each byte of their keys, however long these are") {
+  for (std::size_t bytes = 0; bytes <= 40; ++bytes) {
+    World world;
+    const std::string key(bytes, 'k');
+    REQUIRE(world.row(1, key, RowMode::kExclusive));
+    CHECK_FALSE(world.row(2, key, RowMode::kShared));
+    CHECK(world.row(2, key + 'k', RowMode::kExclusive));
+    CHECK(same_bytes(key, std::string(key)));
+    CHECK_FALSE(same_bytes(key, key + 'k'));
+    LockKey copied;
+    copied.assign(key);
+    CHECK(std::string_view(copied) == key);
+    for (std::size_t at = 0; at < bytes; ++at) {
+      std::string other = key;
+      other[at] = 'o';
+      CHECK(world.row(2, other, RowMode::kExclusive));
+      CHECK_FALSE(same_bytes(key, other));
+      copied.assign(other);
+      CHECK(std::string_view(copied) == other);
+    }
+  }
+}
+
+TEST_CASE("what is held of one table says nothing of another, and nothing once it was given back") {
+  World world;
+  LockOwner& owner = world.owner(1);
+  const auto lock = [&](std::uint64_t table, TableLock mode) {
+    return world.locks.lock_table(owner, table, "t", mode).has_value() && LockManager::holds_table(owner, table, mode);
+  };
+  CHECK_FALSE(LockManager::holds_table(owner, 1, TableLock::kIntentShared));
+  CHECK(lock(1, TableLock::kIntentShared));
+  CHECK(lock(2, TableLock::kExclusive));
+  CHECK(lock(3, TableLock::kShared));
+  CHECK_FALSE(LockManager::holds_table(owner, 1, TableLock::kIntentExclusive));
+  CHECK(lock(1, TableLock::kIntentExclusive));
+  CHECK(LockManager::holds_table(owner, 1, TableLock::kIntentShared));
+  CHECK(LockManager::holds_table(owner, 2, TableLock::kShared));
+  CHECK_FALSE(LockManager::holds_table(owner, 3, TableLock::kIntentExclusive));
+  CHECK_FALSE(LockManager::holds_table(world.owner(2), 1, TableLock::kIntentShared));
+  CHECK(world.locks.held() == 3);
+  world.locks.release_all(owner);
+  CHECK_FALSE(LockManager::holds_table(owner, 1, TableLock::kIntentShared));
+  CHECK(world.locks.held() == 0);
+}
+
 TEST_CASE("a range keeps others from writing the keys in it, from its first to before its last, there or not") {
   struct Ranges {
     std::string_view from, to, free, locked;

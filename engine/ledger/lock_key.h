@@ -1,0 +1,56 @@
+// The keys of what is locked. Nearly all are short: they are kept in place, and compared and copied a word at a time, without
+// a call for each.
+#pragma once
+
+#include "faultfs/bytes.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace powercut::ledger {
+
+using KeyWord = std::uint64_t;
+
+inline bool same_bytes(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  if (a.size() < sizeof(KeyWord)) return a == b;
+  const byte* const of_a = as_bytes(a).data();
+  const byte* const of_b = as_bytes(b).data();
+  const std::size_t last = a.size() - sizeof(KeyWord);
+  for (std::size_t at = 0; at < last; at += sizeof(KeyWord)) {
+    if (load<KeyWord>(of_a + at) != load<KeyWord>(of_b + at)) return false;
+  }
+  return load<KeyWord>(of_a + last) == load<KeyWord>(of_b + last);
+}
+
+class LockKey {
+ public:
+  void assign(std::string_view key) {
+    size_ = key.size();
+    if (size_ > short_.size()) {
+      long_.assign(key);
+    } else if (size_ < sizeof(KeyWord)) {
+      std::memcpy(short_.data(), key.data(), size_);
+    } else {
+      const byte* const from = as_bytes(key).data();
+      const std::size_t last = size_ - sizeof(KeyWord);
+      for (std::size_t at = 0; at < last; at += sizeof(KeyWord)) store(short_.data() + at, load<KeyWord>(from + at));
+      store(short_.data() + last, load<KeyWord>(from + last));
+    }
+  }
+
+  operator std::string_view() const {
+    return size_ > short_.size() ? std::string_view(long_) : std::string_view(reinterpret_cast<const char*>(short_.data()), size_);
+  }
+
+ private:
+  std::size_t size_ = 0;
+  std::array<byte, 24> short_{};
+  std::string long_;  // in the place of it
+};
+
+}  // namespace powercut::ledger
