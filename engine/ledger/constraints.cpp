@@ -2,6 +2,8 @@
 #include "engine/ledger/database.h"
 #include "engine/row.h"
 
+#include <boost/smart_ptr/make_local_shared.hpp>
+
 #include <algorithm>
 
 namespace powercut::ledger {
@@ -148,7 +150,7 @@ Result<void> LedgerSession::look_up_references() {
       wrong = decoded.error();
       return false;
     }
-    const auto from = std::make_shared<const Table>(std::move(decoded).value());
+    const TableRef from = boost::make_local_shared<const Table>(std::move(decoded).value());
     for (std::size_t at = 0; at < from->schema.columns.size(); ++at) {
       if (!from->schema.columns[at].references.empty()) references_.push_back({from, at});
     }

@@ -9,6 +9,8 @@
 #include "engine/ledger/core.h"
 #include "engine/ledger/transaction.h"
 
+#include <boost/smart_ptr/local_shared_ptr.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -82,7 +84,12 @@ class LedgerSession final : public engine::Session {
 
  private:
   enum class Existing : unsigned char { kMustBe, kMustNotBe, kMayBe };
-  using TableRef = std::shared_ptr<const Table>;
+  // Of one session, so one thread counts.
+  using TableRef = boost::local_shared_ptr<const Table>;
+  struct KnownTable {
+    TableRef table;
+    std::uint64_t lock = 0;  // lock_of() its name
+  };
   // A column that refers to a table.
   struct Reference {
     TableRef from;
@@ -97,11 +104,16 @@ class LedgerSession final : public engine::Session {
 
   // Whether the database may be read: kStopped, or the error of a rollback that is not finished.
   Result<void> usable();
+
   // As it is now: it stays what it was when the catalogue changes.
   Result<TableRef> table(std::string_view name);
+  // The same, if it was looked up since the catalogue changed; else null.
+  const KnownTable* known_table(std::string_view name) const;
   // The same, once its lock is held. Without an owner nobody holds any lock.
   Result<TableRef> table(LockOwner* owner, std::string_view name, TableLock mode);
   Result<void> lock_table(LockOwner* owner, std::string_view name, TableLock mode);
+  // What tells the table apart for the lock manager.
+  static std::uint64_t lock_of(std::string_view name);
   LockOwner* locks() { return &transaction_->locks(); }
   engine::Isolation level() const { return transaction_ ? level_ : isolation_; }
   // Whether reading locks no rows.
@@ -166,7 +178,7 @@ class LedgerSession final : public engine::Session {
   engine::Isolation level_ = engine::Isolation::kSerializable;  // of the transaction
   std::optional<Error> failed_;                                 // why the transaction can only be rolled back
   std::vector<Savepoint> savepoints_;
-  std::vector<TableRef> tables_;  // as last looked up
+  std::vector<KnownTable> tables_;  // as last looked up
   std::uint64_t tables_version_ = 0;
   std::vector<Reference> references_;  // of all tables, as last looked up
   std::uint64_t references_version_ = 0;

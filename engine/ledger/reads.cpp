@@ -3,7 +3,6 @@
 // scan the whole range.
 #include "engine/ledger/database.h"
 #include "engine/row.h"
-#include "faultfs/hash.h"
 
 namespace powercut::ledger {
 
@@ -22,16 +21,6 @@ Result<void> LedgerSession::reading(Statement&& statement) {
   POWERCUT_TRYV(statement(&alone));
   core_.locks.release_all(alone);
   return core_.wait_for_commit(alone.depends_on);
-}
-
-Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, TableLock mode) {
-  if (owner == nullptr) return success();
-  return core_.locks.lock_table(*owner, hash64(as_bytes(name)), name, mode);
-}
-
-Result<LedgerSession::TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
-  POWERCUT_TRYV(lock_table(owner, name, mode));
-  return table(name);
 }
 
 bool LedgerSession::reads_unlocked() const {

@@ -1,5 +1,8 @@
 #include "engine/ledger/database.h"
 #include "engine/row.h"
+#include "faultfs/hash.h"
+
+#include <boost/smart_ptr/make_local_shared.hpp>
 
 #include <algorithm>
 
@@ -164,20 +167,47 @@ Result<void> LedgerSession::release(std::string_view name) {
   return success();
 }
 
+std::uint64_t LedgerSession::lock_of(std::string_view name) { return hash64(as_bytes(name)); }
+
+Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, TableLock mode) {
+  if (owner == nullptr) return success();
+  return core_.locks.lock_table(*owner, lock_of(name), name, mode);
+}
+
+inline const LedgerSession::KnownTable* LedgerSession::known_table(std::string_view name) const {
+  if (tables_version_ != core_.catalogue_version) return nullptr;
+  for (const KnownTable& known : tables_) {
+    if (same_bytes(known.table->schema.name, name)) return &known;
+  }
+  return nullptr;
+}
+
 Result<LedgerSession::TableRef> LedgerSession::table(std::string_view name) {
+  if (const KnownTable* const known = known_table(name)) return known->table;
   if (tables_version_ != core_.catalogue_version) {
     tables_.clear();
     tables_version_ = core_.catalogue_version;
-  }
-  for (const TableRef& known : tables_) {
-    if (known->schema.name == name) return known;
   }
   BTree catalogue(*core_.store, kCatalogueRoot);
   POWERCUT_TRY(const BTree::Leaf leaf, catalogue.find(name));
   if (!leaf.found) return no_such_table(name);
   POWERCUT_TRY(Table found, decode_table(name, leaf.page.page().value(leaf.slot)));
-  tables_.push_back(std::make_shared<const Table>(std::move(found)));
-  return tables_.back();
+  tables_.push_back({boost::make_local_shared<const Table>(std::move(found)), lock_of(name)});
+  return tables_.back().table;
+}
+
+Result<LedgerSession::TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
+  const KnownTable* const known = known_table(name);
+  if (known == nullptr) {
+    POWERCUT_TRYV(lock_table(owner, name, mode));
+    return table(name);
+  }
+  if (owner != nullptr && !LockManager::holds_table(*owner, known->lock, mode)) {
+    POWERCUT_TRYV(core_.locks.lock_table(*owner, known->lock, name, mode));
+    // While it waited the catalogue may have changed.
+    if (tables_version_ != core_.catalogue_version) return table(name);
+  }
+  return known->table;
 }
 
 Result<void> LedgerSession::insert(std::string_view table_name, std::string_view key, std::string_view row) {
