@@ -19,7 +19,7 @@ Error foreign_key(const engine::TableSchema& schema, const engine::Column& colum
 Result<void> LedgerSession::lock_values(const Table& of, std::string_view before, std::string_view after) {
   if (core_.options.defects.unique_value_unlocked) return success();
   std::size_t index = 0;
-  for (std::size_t column = 0; column < of.schema.columns.size(); ++column) {
+  for (std::size_t column = 0; index < of.indexes.size(); ++column) {
     if (!of.schema.columns[column].unique) continue;
     const PageId root = of.indexes[index++];
     const std::string_view old_value = engine::encoded_column(before, column);
@@ -54,7 +54,7 @@ Result<void> LedgerSession::lock_references(const Table& of, std::string_view be
 
 Result<void> LedgerSession::check_unique(const Table& into, std::string_view key, std::string_view row) {
   std::size_t index = 0;
-  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
+  for (std::size_t column = 0; index < into.indexes.size(); ++column) {
     if (!into.schema.columns[column].unique) continue;
     BTree tree(*core_.store, into.indexes[index++]);
     const std::string_view value = engine::encoded_column(row, column);
@@ -76,7 +76,7 @@ Result<void> LedgerSession::write_indexes(const Table& into, std::string_view ke
                                           std::string_view after) {
   const bool logged = !core_.options.defects.unique_index_unlogged;
   std::size_t index = 0;
-  for (std::size_t column = 0; column < into.schema.columns.size(); ++column) {
+  for (std::size_t column = 0; index < into.indexes.size(); ++column) {
     if (!into.schema.columns[column].unique) continue;
     const PageId root = into.indexes[index++];
     const std::string_view old_value = engine::encoded_column(before, column);

@@ -46,6 +46,8 @@ class Core final : private LockNames {
   bool suspends() const { return scheduler != nullptr && files.lets_others_run(); }
   // Whether work may go on: the log has not stopped, and a rollback that failed before could be finished now.
   Result<void> ready();
+  // Whether ready() has nothing to do.
+  bool is_ready() const { return unfinished_.empty() && !log.failure(); }
   // Until a commit that gave its locks back early is durable; at once for kNone.
   Result<void> wait_for_commit(Lsn commit);
   // Takes over a transaction whose rollback failed for want of space, or of a page that could not be read: until it is

@@ -30,7 +30,7 @@ LedgerSession::~LedgerSession() {
 }
 
 Result<void> LedgerSession::usable() {
-  POWERCUT_TRYV(core_.ready());
+  if (!core_.is_ready()) POWERCUT_TRYV(core_.ready());
   if (failed_) return *failed_;
   return success();
 }
