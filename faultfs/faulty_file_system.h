@@ -31,6 +31,7 @@ class FaultyFileSystem final : public FileSystem {
   // How many operations a fault of this kind could have hit so far.
   std::uint32_t eligible(FaultKind kind) const { return seen_[static_cast<std::size_t>(kind)]; }
 
+  bool lets_others_run() const override { return inner_.lets_others_run(); }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

@@ -98,8 +98,9 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // Whether an operation that a fiber asks for lets other fibers run before it returns.
-  virtual bool lets_others_run() const { return false; }
+  // Whether an operation that a fiber asks for lets other fibers run before it returns. A decorator says what its base says:
+  // who is told no would not guard itself against them.
+  virtual bool lets_others_run() const = 0;
 
   virtual Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) = 0;
   // Replaces `to` if it exists and is a file.

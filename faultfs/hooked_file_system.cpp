@@ -36,7 +36,12 @@ class HookedFile final : public File {
     return file_->allocate(offset, bytes);
   }
   Result<std::uint64_t> size() override { return file_->size(); }
+  Result<void> write_each(std::span<const WriteAt> writes) override {
+    before_();
+    return file_->write_each(writes);
+  }
   std::size_t preferred_read_bytes() const override { return file_->preferred_read_bytes(); }
+  std::size_t preferred_write_unit() const override { return file_->preferred_write_unit(); }
 
  private:
   std::unique_ptr<File> file_;

@@ -14,6 +14,7 @@ class HookedFileSystem final : public FileSystem {
   // The base must outlive it, and it its files.
   HookedFileSystem(FileSystem& base, std::function<void()> before) : base_(base), before_(std::move(before)) {}
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

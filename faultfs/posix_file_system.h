@@ -10,6 +10,7 @@ class PosixFileSystem final : public FileSystem {
   // `root` is a directory that exists; paths are below it. kNotFound, kInvalidArgument if it is no directory.
   static Result<std::unique_ptr<PosixFileSystem>> open(std::string root);
 
+  bool lets_others_run() const override { return false; }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

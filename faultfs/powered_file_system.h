@@ -25,6 +25,7 @@ class PoweredFileSystem final : public FileSystem {
   // Syncs that have taken effect since fail_at().
   std::uint64_t syncs() const { return syncs_; }
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

@@ -14,6 +14,7 @@ class SimFileSystem final : public FileSystem {
   // The disk must outlive the file system and its files.
   explicit SimFileSystem(SimDisk& disk) : disk_(disk) {}
 
+  bool lets_others_run() const override { return false; }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

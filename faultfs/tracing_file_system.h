@@ -11,6 +11,7 @@ class TracingFileSystem final : public FileSystem {
   // Both must outlive it and its files.
   TracingFileSystem(FileSystem& base, TraceSink& sink) : base_(base), sink_(sink) {}
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view path) override;

@@ -38,7 +38,7 @@ class Fingers {
   static std::uint64_t last_bytes(std::string_view key) {
     std::uint64_t bytes = 0;
     const std::size_t count = key.size() < sizeof(bytes) ? key.size() : sizeof(bytes);
-    std::memcpy(&bytes, key.data() + (key.size() - count), count);
+    if (count > 0) std::memcpy(&bytes, key.data() + (key.size() - count), count);
     return bytes;
   }
   static std::size_t place(std::uint64_t root, std::uint64_t bytes) {

@@ -22,7 +22,8 @@ Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, co
       scheduler_(scheduler),
       suspends_(scheduler != nullptr && files.lets_others_run()),
       writing_(scheduler, "the write of the log that is under way"),
-      preparing_(scheduler, "the next log segment to be made") {
+      preparing_(scheduler, "the next log segment to be made"),
+      reading_(scheduler, "a record of the log that is being read") {
   memory_.buffer.clear();
 }
 
@@ -129,6 +130,9 @@ Result<void> Log::make_room(std::uint64_t record, std::uint64_t reserved) {
 // segment holds up to `until` is written again, then synced; `wiped` bytes of zeros follow it. Segments before the last were
 // synced when the log left them, and what is before the end of a checkpoint when that was recorded.
 Result<void> Log::rewrite_recovered(Lsn until, std::size_t wiped) {
+  POWERCUT_TRYV(writing_.wait());
+  if (failure_) return *failure_;
+  const Busy::Doing doing(writing_);
   segment_bytes_ = control_.record().segment_bytes;
   const std::uint64_t segment = (raw(until) - 1) / segment_bytes_;
   const Lsn start = static_cast<Lsn>(segment * segment_bytes_ + kSegmentHeaderBytes);
@@ -151,6 +155,7 @@ Result<void> Log::rewrite_recovered(Lsn until, std::size_t wiped) {
 // No page that a record describes may be written before the record is durable: the page's LSN would lie beyond the end of
 // the log, and later changes seem to be in it.
 Result<void> Log::flush_recovered(Lsn lsn) {
+  POWERCUT_TRYV(writing_.wait());
   if (lsn == Lsn::kNone || lsn < recovered_durable_) return success();
   if (control_.record().checkpoint != Lsn::kNone && lsn <= control_.record().checkpoint) return success();
   std::string copy;
@@ -463,6 +468,8 @@ Result<LogRecord> Log::read(Lsn lsn, std::string& copy) {
     }
     copy.assign(as_text(bytes.first(record.header.length)));
   } else {
+    POWERCUT_TRYV(reading_.wait());
+    const Busy::Doing doing(reading_);
     LogReader reader(files_, directory_, defects_, memory_.read_buffer);
     reader.start(control_.record(), lsn);
     POWERCUT_TRY(const LogRecord found, reader.at(lsn));

@@ -152,6 +152,7 @@ class Log {
   std::uint64_t last_flush_ended_ = 0;  // by the scheduler's clock
   Busy writing_;                        // a write or a sync
   Busy preparing_;                      // a segment
+  Busy reading_;                        // through memory_.read_buffer
 };
 
 }  // namespace powercut::ledger

@@ -15,7 +15,7 @@ char* put(char* at, T value) {
 }
 
 char* put_text(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
   return at + text.size();
 }
 

@@ -41,6 +41,7 @@ class NotingFile final : public File {
 
 class NotingFileSystem final : public FileSystem {
  public:
+  bool lets_others_run() const override { return false; }
   Result<std::unique_ptr<File>> open(std::string_view /*path*/, OpenMode /*mode*/) override {
     return std::unique_ptr<File>(std::make_unique<NotingFile>(calls));
   }

@@ -15,6 +15,7 @@ class FailingSync final : public faultfs::FileSystem {
 
   bool failing = false;
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     POWERCUT_TRY(auto file, base_.open(path, mode));
     return std::unique_ptr<faultfs::File>(std::make_unique<OpenFile>(*this, std::move(file)));

@@ -48,6 +48,7 @@ class FaultyFileSystem final : public faultfs::FileSystem {
   // From now on no read or write moves more than this.
   void set_most_bytes(std::size_t bytes) { most_bytes_ = bytes; }
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     POWERCUT_TRYV(pass(FaultKind::kName));
     if (mode == faultfs::OpenMode::kCreate || mode == faultfs::OpenMode::kCreateNew) {

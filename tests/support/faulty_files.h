@@ -76,6 +76,7 @@ class FaultyFiles final : public faultfs::FileSystem {
   // The file system below must outlive it.
   explicit FaultyFiles(faultfs::FileSystem& base) : base_(base) {}
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     const std::string_view name = faultfs::name_of(path);
     POWERCUT_TRYV(faults.check(FaultyCall::kOpen, name));

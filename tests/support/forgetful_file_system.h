@@ -26,6 +26,7 @@ class ForgetfulFileSystem final : public faultfs::FileSystem {
   void mend() { syncs_left_ = kNever; }
   bool failed() const { return failed_; }
 
+  bool lets_others_run() const override { return cache_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     POWERCUT_TRY(auto cached, cache_.open(path, mode));
     auto& state = files_[std::string(path)];

@@ -14,6 +14,7 @@ class PieceFiles final : public faultfs::FileSystem {
  public:
   PieceFiles(faultfs::FileSystem& inner, std::size_t piece, std::uint64_t seed) : inner_(inner), piece_(piece), random_(seed) {}
 
+  bool lets_others_run() const override { return inner_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     POWERCUT_TRY(auto file, inner_.open(path, mode));
     return std::unique_ptr<faultfs::File>(std::make_unique<OpenFile>(*this, std::move(file)));

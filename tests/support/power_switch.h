@@ -19,6 +19,7 @@ class PowerSwitch final : public faultfs::FileSystem {
   bool is_off() const { return off_; }
   void turn_off() { off_ = true; }
 
+  bool lets_others_run() const override { return base_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     const bool makes = mode == faultfs::OpenMode::kCreate || mode == faultfs::OpenMode::kCreateNew;
     POWERCUT_TRYV(makes ? change() : look());

@@ -26,6 +26,7 @@ class UnsyncedFileSystem final : public faultfs::FileSystem {
     return inner_.sync_directory(directory);
   }
 
+  bool lets_others_run() const override { return inner_.lets_others_run(); }
   Result<std::unique_ptr<faultfs::File>> open(std::string_view path, faultfs::OpenMode mode) override {
     POWERCUT_TRY(auto file, inner_.open(path, mode));
     const bool is_log = faultfs::name_of(path).starts_with("log-");
