@@ -7,6 +7,7 @@
 #include "faultfs/trace.h"
 #include "faultfs/tracing_file_system.h"
 #include "tests/support/failing_sync.h"
+#include "tests/support/open_log.h"
 #include "tests/support/property.h"
 
 #include <algorithm>
@@ -19,75 +20,11 @@ namespace powercut::testing {
 namespace {
 
 using namespace ledger;
-using faultfs::FileSystem;
 using faultfs::OpenMode;
 using faultfs::Operation;
 using faultfs::OperationKind;
 using faultfs::SimDisk;
 using faultfs::SimFileSystem;
-
-constexpr std::uint64_t kDatabaseId = 4711;
-constexpr std::uint32_t kSegment = kLeastSegmentBytes;
-// A row record is this much longer than its row (the key is empty).
-constexpr std::size_t kRowOverhead = kRecordHeaderBytes + 18;
-
-struct Entry {
-  Lsn lsn = Lsn::kNone;
-  std::string row;
-};
-
-// A control file and a log in directory "db" of any file system.
-struct OpenLog {
-  explicit OpenLog(FileSystem& log_files) : files(log_files), control(files, "db", defects) {
-    log.emplace(files, "db", control, options, memory);
-  }
-
-  void create() {
-    RC_ASSERT(files.make_directory("db").has_value());
-    RC_ASSERT(files.sync_directory("").has_value());
-    control.prepare({0, kDatabaseId, kSegment, 1, Lsn::kNone, Lsn::kNone});
-    RC_ASSERT(log->create().has_value());
-    RC_ASSERT(control.create().has_value());
-  }
-
-  // As recovery does: reads the control file and the log from where redo starts, and goes on at its end.
-  std::vector<Entry> open() {
-    RC_ASSERT(control.read().value());
-    std::vector<Entry> found;
-    LogReader reader(files, "db", defects, buffer);
-    reader.start(control.record(), control.record().redo != Lsn::kNone ? control.record().redo : Log::first_lsn(kSegment));
-    LogRecord record;
-    for (;;) {
-      const auto more = reader.next(record);
-      RC_ASSERT(more.has_value());
-      if (!more.value()) break;
-      const auto row = decode_row(record.header.type, record.body);
-      RC_ASSERT(row.has_value());
-      found.push_back({record.lsn, std::string(row.value().change.after)});
-    }
-    log->open_at(reader.position());
-    return found;
-  }
-
-  Result<Lsn> append(const std::string& row) {
-    std::string record;
-    encode_row_change(record, TxnId{1}, Lsn::kNone, {RowAction::kInsert, PageId{2}, PageId{2}, 0, {}, {}, row});
-    return log->append(record);
-  }
-  // Leaves `bytes` bytes of the current segment.
-  Lsn append_leaving(std::size_t bytes) {
-    const std::size_t offset = raw(log->end()) % kSegment;
-    return append(std::string(kSegment - offset - bytes - kRowOverhead, 'f')).value();
-  }
-
-  FileSystem& files;
-  Options options;
-  Defects& defects = options.defects;
-  Control control;
-  Log::Memory memory;
-  LogReader::Buffer buffer;
-  std::optional<Log> log;
-};
 
 struct OnDisk {
   OnDisk() : files(disk), writer(files) { writer.create(); }
@@ -95,7 +32,7 @@ struct OnDisk {
   std::vector<std::string> rows() {
     OpenLog reader(files);
     std::vector<std::string> rows;
-    for (const Entry& entry : reader.open()) rows.push_back(entry.row);
+    for (const LogEntry& entry : reader.open()) rows.push_back(entry.row);
     return rows;
   }
 
@@ -366,7 +303,7 @@ namespace {
 
 // What a log must hold: everything up to `durable`, and of what comes after it a prefix.
 struct Model {
-  std::vector<Entry> entries;
+  std::vector<LogEntry> entries;
   std::size_t durable = 0;
   Lsn redo = Lsn::kNone;  // of the last control record that is durable
 };
@@ -374,6 +311,7 @@ struct Model {
 struct Life {
   faultfs::PersistenceModel persistence;
   Random& random;
+  std::uint32_t log_block = 1;
   std::uint32_t deaths = 0;
 };
 
@@ -381,8 +319,8 @@ struct Life {
 // again on what is left.
 void live(Life& life, SimDisk& disk, Model model, std::uint32_t more_deaths) {
   SimFileSystem files(disk);
-  OpenLog log(files);
-  const std::vector<Entry> found = log.open();
+  OpenLog log(files, life.log_block);
+  const std::vector<LogEntry> found = log.open();
 
   const Lsn redo = log.control.record().redo;
   RC_ASSERT(redo >= model.redo);
@@ -438,7 +376,7 @@ void live(Life& life, SimDisk& disk, Model model, std::uint32_t more_deaths) {
   disk.set_crash_hook(nullptr);
   // Each record that may be needed can still be read back.
   std::string copy;
-  for (const Entry& entry : model.entries) {
+  for (const LogEntry& entry : model.entries) {
     if (entry.lsn < model.redo) continue;
     const auto record = log.log->read(entry.lsn, copy);
     RC_ASSERT(record.has_value());
@@ -456,6 +394,7 @@ TEST_CASE("power cut after power cut, a log is a prefix of what was appended tha
         Random random(seed);
         Life life{faultfs::preset(std::array{"posix", "ext4-ordered", "prefix"}[random.below(3)]).value(), random};
         if (random.below(2) == 0) life.persistence.atom_bytes = 4096;
+        life.log_block = std::array{1U, 512U, 4096U}[random.below(3)];
         SimDisk disk;
         disk.format(life.persistence);
         SimFileSystem files(disk);
