@@ -65,17 +65,22 @@ struct Scheduler::Fiber {
 // Gives Boost.Context a stack that the scheduler owns.
 class Scheduler::StackOfPool {
  public:
-  explicit StackOfPool(const Stack& stack) : stack_(stack) {}
+  StackOfPool(const Stack& stack, FiberId id) : stack_(stack), unused_(id % kColours * kColourBytes) {}
   stack_context allocate() const {
     stack_context context;
-    context.size = stack_.bytes - page_bytes();
-    context.sp = static_cast<char*>(stack_.memory) + stack_.bytes;
+    context.size = stack_.bytes - page_bytes() - unused_;
+    context.sp = static_cast<char*>(stack_.memory) + stack_.bytes - unused_;
     return context;
   }
   void deallocate(stack_context& /*context*/) const noexcept {}
 
  private:
+  // Stacks begin at different places of a page, or the processor's caches would keep the same few lines for all.
+  static constexpr std::size_t kColours = 16;
+  static constexpr std::size_t kColourBytes = 256;
+
   Stack stack_;
+  std::size_t unused_;
 };
 
 Scheduler::Scheduler(std::size_t stack_bytes) : stack_bytes_(stack_bytes * kStackFactor), main_(std::make_unique<Fiber>()) {}
@@ -127,7 +132,7 @@ FiberId Scheduler::spawn(std::string name, std::function<void()> body) {
   // The frames that the fiber before was in when it ended never returned: what guarded them is still in the way.
   __asan_unpoison_memory_region(made->bottom, made->size);
 #endif
-  made->context = Context(std::allocator_arg, StackOfPool(made->stack), [this, id](Context&& /*nobody*/) {
+  made->context = Context(std::allocator_arg, StackOfPool(made->stack, id), [this, id](Context&& /*nobody*/) {
     arrived(id);
     Fiber& self = at(id);
     self.body();

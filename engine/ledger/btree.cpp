@@ -68,8 +68,8 @@ Result<PageRef> BTree::fetch_child(const Page& parent, std::size_t child) {
     return corrupt("data page " + std::to_string(raw(page.id())) + " is not a page of a tree");
   }
   if (page.count() == 0) return ref;
-  if ((child > 0 && page.key(0) < parent.key(child - 1)) ||
-      (child < parent.count() && page.key(page.count() - 1U) >= parent.key(child))) {
+  if ((child > 0 && compare_keys(page.key(0), parent.key(child - 1)) < 0) ||
+      (child < parent.count() && compare_keys(page.key(page.count() - 1U), parent.key(child)) >= 0)) {
     return corrupt("data page " + std::to_string(raw(page.id())) + " holds keys that belong to another");
   }
   return ref;
@@ -123,12 +123,13 @@ Result<BTree::Leaf> BTree::find_again(std::string_view key, Fingers::Finger& fin
   if (!store_.fingers().is_valid(finger, root_) || !store_.has(finger.leaf)) return leaf;
   POWERCUT_TRY(leaf.page, store_.fetch(finger.leaf));
   const Page page = leaf.page.page();
-  if (finger.slot < page.count() && page.key(finger.slot) == key) {
+  if (finger.slot < page.count() && compare_keys(page.key(finger.slot), key) == 0) {
     leaf.slot = finger.slot;
     leaf.found = true;
     return leaf;
   }
-  if (page.count() == 0 || key < page.key(0) || (!finger.is_last && key > page.key(page.count() - 1U))) return Leaf();
+  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0) return Leaf();
+  if (!finger.is_last && compare_keys(key, page.key(page.count() - 1U)) > 0) return Leaf();
   const Page::Place place = page.search(key);
   leaf.slot = finger.slot = place.slot;
   leaf.found = place.found;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/ledger/buffer_pool.h"
+#include "engine/ledger/catalogue.h"
 #include "engine/ledger/control.h"
 #include "engine/ledger/latch.h"
 #include "engine/ledger/lock_manager.h"
@@ -12,6 +13,7 @@
 #include "faultfs/scheduler.h"
 
 #include <boost/intrusive/list.hpp>
+#include <boost/smart_ptr/local_shared_ptr.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +24,13 @@ namespace powercut::ledger {
 inline constexpr std::string_view kDataName = "data";
 
 class Transaction;
+
+// A table as it was when it was looked up. Counted by the one thread that a database has.
+using TableRef = boost::local_shared_ptr<const Table>;
+struct KnownTable {
+  TableRef table;
+  std::uint64_t lock = 0;  // what tells its lock from others
+};
 
 // What every transaction is that is active.
 using ActiveHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
@@ -80,6 +89,9 @@ class Core final : private LockNames {
   Lsn previous_checkpoint_begin = Lsn::kNone;
   // Changes whenever the catalogue may have, so that sessions look again.
   std::uint64_t catalogue_version = 1;
+  // Those that were looked up when it was at known_version.
+  std::vector<KnownTable> known_tables;
+  std::uint64_t known_version = 0;
   // Pages that nothing refers to and that are not on the free list.
   std::vector<PageId> unused_pages;
 

@@ -84,12 +84,6 @@ class LedgerSession final : public engine::Session {
 
  private:
   enum class Existing : unsigned char { kMustBe, kMustNotBe, kMayBe };
-  // Of one session, so one thread counts.
-  using TableRef = boost::local_shared_ptr<const Table>;
-  struct KnownTable {
-    TableRef table;
-    std::uint64_t lock = 0;  // lock_of() its name
-  };
   // A column that refers to a table.
   struct Reference {
     TableRef from;
@@ -178,8 +172,6 @@ class LedgerSession final : public engine::Session {
   engine::Isolation level_ = engine::Isolation::kSerializable;  // of the transaction
   std::optional<Error> failed_;                                 // why the transaction can only be rolled back
   std::vector<Savepoint> savepoints_;
-  std::vector<KnownTable> tables_;  // as last looked up
-  std::uint64_t tables_version_ = 0;
   std::vector<Reference> references_;  // of all tables, as last looked up
   std::uint64_t references_version_ = 0;
   std::string before_;  // scratch

@@ -251,13 +251,14 @@ std::string_view why_it_cannot(const RowChange& change, const Page& page) {
   if (change.key.size() > kMostKeyBytes || change.key.size() + change.after.size() > kMostCellBytes) return "it is too long";
   if (change.action == RowAction::kInsert) {
     if (change.slot > page.count()) return "it has too few slots";
-    if (change.slot > 0 && page.key(change.slot - 1U) >= change.key) return "the key before it is not smaller";
-    if (change.slot < page.count() && page.key(change.slot) <= change.key) return "the key after it is not greater";
+    if (change.slot > 0 && compare_keys(page.key(change.slot - 1U), change.key) >= 0) return "the key before it is not smaller";
+    if (change.slot < page.count() && compare_keys(page.key(change.slot), change.key) <= 0)
+      return "the key after it is not greater";
     if (Page::cell_bytes(change.key, change.after) > page.free_bytes()) return "it is full";
     return {};
   }
   if (change.slot >= page.count()) return "it has too few slots";
-  if (page.key(change.slot) != change.key) return "another key is there";
+  if (compare_keys(page.key(change.slot), change.key) != 0) return "another key is there";
   if (change.action == RowAction::kUpdate && change.after.size() > page.free_bytes() + page.value(change.slot).size()) {
     return "it is full";
   }

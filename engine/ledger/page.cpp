@@ -23,46 +23,18 @@ PageId Page::child(std::size_t slot_plus_one) const {
   return static_cast<PageId>(load<std::uint32_t>(as_bytes(value(slot_plus_one - 1)).data()));
 }
 
-namespace {
-
-// A key that is looked for among others: most differ in their first eight bytes.
-class Wanted {
- public:
-  explicit Wanted(std::string_view key) : key_(key), first_(key.size() >= sizeof(first_) ? first_bytes(key) : 0) {}
-
-  bool is_greater_than(std::string_view other) const {
-    if (key_.size() < sizeof(first_) || other.size() < sizeof(first_)) return other < key_;
-    const std::uint64_t first = first_bytes(other);
-    return first != first_ ? first < first_ : other < key_;
-  }
-
- private:
-  // As they are ordered.
-  static std::uint64_t first_bytes(std::string_view key) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, key.data(), sizeof(bytes));
-    return __builtin_bswap64(bytes);
-  }
-
-  std::string_view key_;
-  std::uint64_t first_;
-};
-
-}  // namespace
-
 Page::Place Page::search(std::string_view wanted) const {
-  const Wanted probe(wanted);
   std::size_t low = 0;
   std::size_t high = count();
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
-    if (probe.is_greater_than(key(middle))) {
+    if (compare_keys(key(middle), wanted) < 0) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return {static_cast<std::uint16_t>(low), low < count() && key(low) == wanted};
+  return {static_cast<std::uint16_t>(low), low < count() && compare_keys(key(low), wanted) == 0};
 }
 
 std::size_t Page::child_for(std::string_view wanted) const {

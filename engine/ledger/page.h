@@ -8,6 +8,7 @@
 #include "engine/ledger/ids.h"
 #include "faultfs/bytes.h"
 
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -20,6 +21,19 @@ inline constexpr std::size_t kSlotBytes = 2;
 // Limits that leave room for four cells in a page, so that one split always makes room.
 inline constexpr std::size_t kMostKeyBytes = 480;
 inline constexpr std::size_t kMostCellBytes = 1000;  // key and value
+
+// As compare() of the views, for keys that mostly differ in their first eight bytes: less than, equal to or greater than 0.
+inline int compare_keys(std::string_view a, std::string_view b) {
+  if (a.size() >= sizeof(std::uint64_t) && b.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t first_of_a = 0;
+    std::uint64_t first_of_b = 0;
+    std::memcpy(&first_of_a, a.data(), sizeof(first_of_a));
+    std::memcpy(&first_of_b, b.data(), sizeof(first_of_b));
+    if (first_of_a != first_of_b) return __builtin_bswap64(first_of_a) < __builtin_bswap64(first_of_b) ? -1 : 1;
+    if (a.size() == sizeof(std::uint64_t) && b.size() == a.size()) return 0;
+  }
+  return a.compare(b);
+}
 
 enum class PageType : std::uint8_t { kFree = 0, kMeta = 1, kLeaf = 2, kInner = 3 };
 

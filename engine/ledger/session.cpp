@@ -174,40 +174,39 @@ Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, 
   return core_.locks.lock_table(*owner, lock_of(name), name, mode);
 }
 
-inline const LedgerSession::KnownTable* LedgerSession::known_table(std::string_view name) const {
-  if (tables_version_ != core_.catalogue_version) return nullptr;
-  for (const KnownTable& known : tables_) {
+inline const KnownTable* LedgerSession::known_table(std::string_view name) const {
+  if (core_.known_version != core_.catalogue_version) return nullptr;
+  for (const KnownTable& known : core_.known_tables) {
     if (same_bytes(known.table->schema.name, name)) return &known;
   }
   return nullptr;
 }
 
-Result<LedgerSession::TableRef> LedgerSession::table(std::string_view name) {
+Result<TableRef> LedgerSession::table(std::string_view name) {
   if (const KnownTable* const known = known_table(name)) return known->table;
-  if (tables_version_ != core_.catalogue_version) {
-    tables_.clear();
-    tables_version_ = core_.catalogue_version;
-  }
   BTree catalogue(*core_.store, kCatalogueRoot);
   POWERCUT_TRY(const BTree::Leaf leaf, catalogue.find(name));
   if (!leaf.found) return no_such_table(name);
   POWERCUT_TRY(Table found, decode_table(name, leaf.page.page().value(leaf.slot)));
-  tables_.push_back({boost::make_local_shared<const Table>(std::move(found)), lock_of(name)});
-  return tables_.back().table;
+  if (core_.known_version != core_.catalogue_version) core_.known_tables.clear();
+  core_.known_version = core_.catalogue_version;
+  core_.known_tables.push_back({boost::make_local_shared<const Table>(std::move(found)), lock_of(name)});
+  return core_.known_tables.back().table;
 }
 
-Result<LedgerSession::TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
+Result<TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
   const KnownTable* const known = known_table(name);
   if (known == nullptr) {
     POWERCUT_TRYV(lock_table(owner, name, mode));
     return table(name);
   }
-  if (owner != nullptr && !LockManager::holds_table(*owner, known->lock, mode)) {
-    POWERCUT_TRYV(core_.locks.lock_table(*owner, known->lock, name, mode));
-    // While it waited the catalogue may have changed.
-    if (tables_version_ != core_.catalogue_version) return table(name);
-  }
-  return known->table;
+  if (owner == nullptr || LockManager::holds_table(*owner, known->lock, mode)) return known->table;
+  const TableRef found = known->table;
+  const std::uint64_t version = core_.catalogue_version;
+  POWERCUT_TRYV(core_.locks.lock_table(*owner, known->lock, name, mode));
+  // While it waited the catalogue may have changed.
+  if (version != core_.catalogue_version) return table(name);
+  return found;
 }
 
 Result<void> LedgerSession::insert(std::string_view table_name, std::string_view key, std::string_view row) {
