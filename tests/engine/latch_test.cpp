@@ -40,7 +40,7 @@ class Crowd {
     }
     RandomChoices choices(random_.next());
     RC_ASSERT(scheduler_.run(choices).has_value());
-    RC_ASSERT(!inside_);
+    let_all_in(fibers + 1);
   }
 
   const std::vector<std::uint32_t>& asked() const { return asked_; }
@@ -84,6 +84,17 @@ class Crowd {
     scheduler_.yield("inside");
     RC_ASSERT(inside_ == scheduler_.current());
     return success();
+  }
+
+  // Nobody who was stopped has kept it.
+  void let_all_in(std::uint32_t fibers) {
+    std::uint32_t entered = 0;
+    for (std::uint32_t fiber = 0; fiber < fibers; ++fiber) {
+      scheduler_.spawn("one who comes later", [&] { entered += latch_.enter().has_value() ? 1 : 0; });
+    }
+    RecordedChoices none({});
+    RC_ASSERT(scheduler_.run(none).has_value());
+    RC_ASSERT(entered == fibers);
   }
 
   void ask() { asked_.push_back(scheduler_.current()); }
@@ -157,7 +168,8 @@ TEST_CASE("who waits for a turn when everything ends is told so, and is not let 
   RecordedChoices holder_first({2});
   REQUIRE(scheduler.run(holder_first).has_value());
   CHECK(said == "refused left");
-  // Handed to nobody: the next one enters at once.
+  // Handed to nobody: the next one enters at once, and it is not the waiter.
+  scheduler.spawn("nobody", [] {});
   scheduler.spawn("next", [&] { CHECK(latch.enter().has_value()); });
   REQUIRE(scheduler.run(holder_first).has_value());
 }

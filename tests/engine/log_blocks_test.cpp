@@ -145,13 +145,16 @@ TEST_CASE("a write that finds the disk full is put back, and another try writes 
       for (std::uint32_t tries = 1 + random.below(3); tries > 0; --tries) {
         const auto done = std::array{Fault::Done::kNothing, Fault::Done::kHalf, Fault::Done::kAll}[random.below(3)];
         blocks.faulty.break_with({FaultKind::kWrite, 0, true, ErrorCode::kNoSpace, done});
-        RC_ASSERT(blocks.log->log->flush(place).error().code() == ErrorCode::kNoSpace);
+        const auto flushed = blocks.log->log->flush(place);
+        RC_ASSERT(flushed.has_error());
+        RC_ASSERT(flushed.error().code() == ErrorCode::kNoSpace);
         hits += blocks.faulty.hits();
         blocks.faulty.mend();
         RC_ASSERT(!blocks.log->log->failure());
         std::string copy;
-        RC_ASSERT(decode_row(RecordType::kRow, blocks.log->log->read(place, copy).value().body).value().change.after ==
-                  rows.back());
+        const auto record = blocks.log->log->read(place, copy);
+        RC_ASSERT(record.has_value());
+        RC_ASSERT(decode_row(record.value().header.type, record.value().body).value().change.after == rows.back());
         if (random.below(2) == 0) place = append();
       }
       RC_ASSERT(blocks.log->log->flush(place).has_value());
