@@ -38,6 +38,7 @@ class AtYields final : public Choices {
 struct Disk {
   Disk() {
     REQUIRE(base.make_directory("d").has_value());
+    REQUIRE(base.make_directory("empty").has_value());
     file = std::move(base.open("d/file", OpenMode::kCreate)).value();
     REQUIRE(write_full(*file, 0, as_bytes(std::string_view("old"))).has_value());
   }
@@ -53,24 +54,33 @@ struct Disk {
   std::unique_ptr<File> file;
 };
 
-// One task for each operation of a file system, and each of a file that is open.
+// An operation of a file system, or of a file that is open.
 struct Named {
   std::string_view name;
   std::function<bool(FileSystem&, File&)> does;  // whether it succeeded
 };
 
 std::vector<Named> operations() {
-  static std::array<byte, 3> into;
   return {
       {"open", [](FileSystem& files, File&) { return files.open("d/file", OpenMode::kRead).has_value(); }},
       {"rename", [](FileSystem& files, File&) { return files.rename("d/file", "d/other").has_value(); }},
       {"remove", [](FileSystem& files, File&) { return files.remove("d/file").has_value(); }},
       {"exists", [](FileSystem& files, File&) { return files.exists("d/file").has_value(); }},
       {"make_directory", [](FileSystem& files, File&) { return files.make_directory("e").has_value(); }},
+      {"remove_directory", [](FileSystem& files, File&) { return files.remove_directory("empty").has_value(); }},
       {"list", [](FileSystem& files, File&) { return files.list("d").has_value(); }},
       {"sync_directory", [](FileSystem& files, File&) { return files.sync_directory("d").has_value(); }},
-      {"read", [](FileSystem&, File& file) { return file.read(0, into).has_value(); }},
+      {"read",
+       [](FileSystem&, File& file) {
+         std::array<byte, 3> into{};
+         return file.read(0, into).has_value();
+       }},
       {"write", [](FileSystem&, File& file) { return file.write(0, as_bytes(std::string_view("new"))).has_value(); }},
+      {"write_many",
+       [](FileSystem&, File& file) {
+         const std::array buffers{as_bytes(std::string_view("n")), as_bytes(std::string_view("ew"))};
+         return file.write_many(0, buffers).has_value();
+       }},
       {"sync", [](FileSystem&, File& file) { return file.sync(SyncKind::kFull).has_value(); }},
       {"resize", [](FileSystem&, File& file) { return file.resize(9).has_value(); }},
       {"allocate", [](FileSystem&, File& file) { return file.allocate(0, 9).has_value(); }},
@@ -144,6 +154,8 @@ TEST_CASE("an error of the base comes through, after others went on") {
 
 TEST_CASE("outside of fibers a file system that yields is its base") {
   Scheduler scheduler;
+  bool has_run = false;
+  scheduler.spawn("other", [&] { has_run = true; });
   for (const Named& operation : operations()) {
     INFO(operation.name);
     Disk disk;
@@ -154,6 +166,9 @@ TEST_CASE("outside of fibers a file system that yields is its base") {
     CHECK(file->preferred_read_bytes() == disk.file->preferred_read_bytes());
     CHECK(file->preferred_write_unit() == disk.file->preferred_write_unit());
   }
+  CHECK_FALSE(has_run);
+  AtYields nobody({});
+  REQUIRE(scheduler.run(nobody).has_value());
 }
 
 }  // namespace powercut::faultfs
