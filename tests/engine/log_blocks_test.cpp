@@ -187,6 +187,28 @@ TEST_CASE("a segment that is written in blocks ends with a pad, in a write that 
   }
 }
 
+TEST_CASE("a segment whose last write finds the disk full is left at another try") {
+  for (const std::uint32_t block : {1U, 512U, 4096U}) {
+    for (const auto done : {Fault::Done::kNothing, Fault::Done::kHalf, Fault::Done::kAll}) {
+      CAPTURE(block, done);
+      BlockLog blocks(block);
+      REQUIRE(blocks.log->log->flush(blocks.log->append_leaving(100)).has_value());
+      // The first write makes the next segment.
+      blocks.faulty.break_with({FaultKind::kWrite, 1, true, ErrorCode::kNoSpace, done});
+      CHECK(blocks.log->append(std::string(200, 's')).error().code() == ErrorCode::kNoSpace);
+      CHECK(blocks.faulty.hits() == 1);
+      blocks.faulty.mend();
+      const Lsn second = blocks.log->append(std::string(200, 't')).value();
+      REQUIRE(blocks.log->log->flush(second).has_value());
+      const std::string segment = blocks.segment(1);
+      CHECK(decode_header(as_bytes(segment).subspan(kSegment - 100)).type == RecordType::kPad);
+      const std::vector<std::string> rows = blocks.rows();
+      REQUIRE(rows.size() == 2);
+      CHECK(rows[1] == std::string(200, 't'));
+    }
+  }
+}
+
 TEST_CASE("a flush writes only the blocks that are new or have grown") {
   for (const std::uint32_t block : kBlocks) {
     CAPTURE(block);
