@@ -308,10 +308,9 @@ Result<void> Log::take_buffer() {
   in_flight_at_ = buffer_at_;
   in_flight_from_ = unwritten_;
   unwritten_ = offset_;
-  // Behind a pad nothing follows in this segment.
-  const bool ends_segment = buffer_at_ + buffer.size() < offset_;
-  buffer_at_ = ends_segment ? offset_ : offset_ / unit * unit;
+  buffer_at_ = offset_ / unit * unit;
   std::swap(buffer, memory_.in_flight);
+  // Behind a pad nothing follows in this segment, and its bytes are not there.
   buffer.assign(memory_.in_flight, std::min<std::size_t>(memory_.in_flight.size(), buffer_at_ - in_flight_at_));
   memory_.in_flight.resize((memory_.in_flight.size() + unit - 1) / unit * unit, '\0');
   return success();
