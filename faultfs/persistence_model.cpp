@@ -31,7 +31,9 @@ constexpr Knob flag(std::string_view name, std::string_view summary, std::string
 
 constexpr std::array<Knob, 12> kKnobs{{
     {{"atom", "512 4096 write", "what is written whole or not at all (bytes, or a whole write)"},
-     [](const PersistenceModel& model) { return model.write_is_atom ? 2U : model.atom_bytes == 4096 ? 1U : 0U; },
+     [](const PersistenceModel& model) { return model.write_is_atom        ? 2U
+                                                : model.atom_bytes == 4096 ? 1U
+                                                                           : 0U; },
      [](PersistenceModel& model, unsigned value) {
        model.write_is_atom = value == 2;
        model.atom_bytes = value == 1 ? 4096 : 512;
@@ -149,9 +151,7 @@ std::vector<std::string> changed_knobs(const PersistenceModel& model) {
   return changed;
 }
 
-Result<void> set_atom(PersistenceModel& model, std::string_view text) {
-  return set_knob(model, "atom", text);
-}
+Result<void> set_atom(PersistenceModel& model, std::string_view text) { return set_knob(model, "atom", text); }
 
 std::string atom_text(const PersistenceModel& model) { return knob_text(model, "atom"); }
 

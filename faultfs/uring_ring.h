@@ -65,7 +65,8 @@ class UringRing final : public Completions {
   void run_each(const Scheduler::Wait& wait, std::span<int> results, Prepare&& prepare) {
     std::vector<Request> requests(results.size());
     for (std::size_t at = 0; at < results.size(); ++at) {
-      add(main_, requests[at], [&](io_uring_sqe& entry) { prepare(entry, at); }, 0);
+      add(
+          main_, requests[at], [&](io_uring_sqe& entry) { prepare(entry, at); }, 0);
     }
     for (std::size_t at = 0; at < results.size(); ++at) {
       finish(wait, main_, requests[at]);

@@ -89,7 +89,8 @@ class Ddl final : public Workload {
     operation.table = 1 + random.below(kTables - 1);
     operation.a = random.below(count + 4);
     operation.b = operation.a + 1 + random.below(count + 4);
-    if (operation.kind == Kind::kCreateTable || operation.kind == Kind::kDropTable) operation.table = kFirst + random.below(kTables - kFirst);
+    if (operation.kind == Kind::kCreateTable || operation.kind == Kind::kDropTable)
+      operation.table = kFirst + random.below(kTables - kFirst);
     if (operation.kind == Kind::kAlterTable) operation.a = random.below(kForms);
     if (operation.kind == Kind::kSavepoint || operation.kind == Kind::kRollbackTo) operation.a = random.below(2);
     return operation;
@@ -98,7 +99,8 @@ class Ddl final : public Workload {
   // Only the tables that come and go have other names, each other's.
   Result<void> alter(RecordedSession& session, const Operation& operation) const {
     const std::uint32_t form = operation.a % kForms;
-    const std::uint32_t becomes = form != kOtherName || operation.table < kFirst ? operation.table : kFirst + kSecond - operation.table;
+    const std::uint32_t becomes =
+        form != kOtherName || operation.table < kFirst ? operation.table : kFirst + kSecond - operation.table;
     engine::TableSchema schema = table_called(tables()[becomes].name);
     if (form == kCheckedKey) schema.columns[0].at_least = 2;
     if (form == kUniqueWriter) schema.columns[1].unique = true;

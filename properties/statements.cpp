@@ -46,8 +46,7 @@ std::vector<std::string> statements_about(const Violation& violation, const std:
   }
   for (const Exchange* statement : chosen) lines.push_back(line(*statement));
   for (const std::string& transaction : wanted) {
-    const auto last =
-        std::find_if(all.rbegin(), all.rend(), [&](const Exchange& each) { return each.transaction == transaction; });
+    const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Exchange& each) { return each.transaction == transaction; });
     if (last != all.rend() && !ends(*last)) lines.push_back(transaction + " had not been told of its end");
   }
   return lines;

@@ -368,12 +368,12 @@ std::vector<engine::Option> ledger_defaults() {
 }
 
 Result<std::unique_ptr<LedgerContender>> make_ledger(const engine::EngineKind& kind, LedgerSetting setting) {
-    for (const engine::Option& preset : ledger_defaults()) {
-      const auto same = [&](const engine::Option& given) { return given.name == preset.name; };
-      if (std::none_of(setting.options.begin(), setting.options.end(), same)) setting.options.push_back(preset);
-    }
-    POWERCUT_TRY(auto engine, kind.make(setting.options, {}));
-    return std::unique_ptr<LedgerContender>(std::make_unique<Ledger>(std::move(setting), std::move(engine)));
+  for (const engine::Option& preset : ledger_defaults()) {
+    const auto same = [&](const engine::Option& given) { return given.name == preset.name; };
+    if (std::none_of(setting.options.begin(), setting.options.end(), same)) setting.options.push_back(preset);
   }
+  POWERCUT_TRY(auto engine, kind.make(setting.options, {}));
+  return std::unique_ptr<LedgerContender>(std::make_unique<Ledger>(std::move(setting), std::move(engine)));
+}
 
 }  // namespace powercut::measure
