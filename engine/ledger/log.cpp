@@ -244,9 +244,11 @@ Result<void> Log::lead_flush() {
   return done;
 }
 
-// The device has been idle for as long as a write takes: more is lost by waiting than others could bring.
+// The device has been idle for several times as long as a write takes: more is lost by waiting than others could bring. Shorter,
+// and where the processor is the limit much of it goes into many small writes.
 bool Log::has_gathered_enough() const {
-  return suspends_ && gatherer_ != kNobody && scheduler_->now() - last_flush_ended_ >= last_flush_took_;
+  constexpr std::uint64_t kGatherFor = 4;
+  return suspends_ && gatherer_ != kNobody && scheduler_->now() - last_flush_ended_ >= kGatherFor * last_flush_took_;
 }
 
 // Those that are served, and one who leads the next; all after an error.
