@@ -1,5 +1,6 @@
 // powercut bench recovery: how fast a database opens after a crash, for logs of several sizes.
 #include "command.h"
+#include "scratch_directory.h"
 
 #include "engine/ledger/options.h"
 #include "faultfs/posix_file_system.h"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <functional>
 
 namespace powercut::tools {
@@ -153,27 +153,6 @@ void print_json(const std::vector<Size>& sizes, std::string_view cache) {
   fmt::print("{}\n", document.dump(2));
 }
 
-// A directory that is gone when this is.
-class WorkDirectory {
- public:
-  static Result<WorkDirectory> make(const std::string& parent) {
-    std::string name = parent + "/powercut-bench-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) return Error(ErrorCode::kIo, parent + ": no directory can be made in it");
-    return WorkDirectory(std::move(name));
-  }
-  WorkDirectory(WorkDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  WorkDirectory& operator=(WorkDirectory&&) = delete;
-  ~WorkDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
 // All sizes are measured in each round, so that what disturbs the machine disturbs them alike.
 Result<void> measure_all(std::vector<Size>& sizes, PageCache cache, std::uint32_t rounds, const std::atomic<bool>& interrupted) {
   for (Size& size : sizes) {
@@ -207,21 +186,14 @@ Result<void> bench(const Invocation& invocation, const po::variables_map& values
   if (rounds == 0 || rows == 0 || rows > ~std::uint32_t{0}) {
     return Error(ErrorCode::kInvalidArgument, "--rounds and --rows must be 1 or more, rows below 2^32");
   }
+  POWERCUT_TRY(const ScratchDirectory scratch, ScratchDirectory::make(text("dir")));
   POWERCUT_TRYV(measure::open_backend(text("backend"), text("dir")));
-  POWERCUT_TRY(const WorkDirectory work, WorkDirectory::make(text("dir")));
   std::vector<Size> sizes;
   for (const std::uint64_t bytes : log_sizes) {
     Size size;
-    size.load = {work.path() + "/" + std::to_string(sizes.size()),
-                 text("backend"),
-                 bytes,
-                 rows,
-                 values["frames"].as<std::uint32_t>(),
-                 segment_bytes_for(bytes),
-                 &invocation.interrupted};
-    std::error_code failed;
-    std::filesystem::create_directory(size.load.directory, failed);
-    if (failed) return Error(ErrorCode::kIo, size.load.directory + ": " + failed.message());
+    POWERCUT_TRY(std::string directory, scratch.add(std::to_string(sizes.size())));
+    size.load = {std::move(directory),     text("backend"),        bytes, rows, values["frames"].as<std::uint32_t>(),
+                 segment_bytes_for(bytes), &invocation.interrupted};
     sizes.push_back(std::move(size));
   }
   POWERCUT_TRYV(measure_all(sizes, cache == "cold" ? PageCache::kCold : PageCache::kWarm, rounds, invocation.interrupted));

@@ -10,7 +10,7 @@ namespace powercut::tools {
 
 class ScratchDirectory {
  public:
-  // Makes "powercut-XXXXXX" in a directory. kInvalidArgument if there is no such directory; kIo, kNoSpace.
+  // Makes one called "powercut-" and six random letters in a directory. kInvalidArgument if there is no such directory; kIo, kNoSpace.
   static Result<ScratchDirectory> make(const std::string& parent);
   ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   ScratchDirectory& operator=(ScratchDirectory&&) = delete;

@@ -33,7 +33,7 @@ Parts parts(Workload workload) {
   Random random(3);
   Parts parts;
   for (int at = 0; at < kDraws; ++at) {
-    const Operation operation = mix.next(random);
+    const RecordOperation operation = mix.next(random);
     parts.of[operation.access] += 1.0 / kDraws;
     if (operation.access == Access::kInsert) {
       mix.inserted(operation.record);
@@ -142,7 +142,7 @@ TEST_CASE("reads of the latest are of what was inserted last") {
   int first_thousand = 0;
   int reads = 0;
   for (int at = 0; at < kDraws; ++at) {
-    const Operation operation = mix.next(random);
+    const RecordOperation operation = mix.next(random);
     if (operation.access == Access::kInsert) {
       mix.inserted(operation.record);
       continue;
@@ -161,7 +161,7 @@ TEST_CASE("a record that is being inserted is drawn only when it and those befor
   Random random(6);
   std::vector<std::uint64_t> inserts;
   while (inserts.size() < 3) {
-    const Operation operation = mix.next(random);
+    const RecordOperation operation = mix.next(random);
     if (operation.access == Access::kInsert) inserts.push_back(operation.record);
   }
   CHECK(inserts == std::vector<std::uint64_t>{100, 101, 102});

@@ -23,7 +23,6 @@ constexpr std::string_view kDirectory = "ledger";
 constexpr std::string_view kAccounts = "accounts";
 constexpr std::string_view kMarkers = "markers";
 constexpr std::string_view kRecords = "records";
-constexpr std::int64_t kFirstBalance = 1'000'000;
 constexpr std::uint32_t kMostTransferred = 100;
 constexpr std::uint64_t kRowsPerTransaction = 1000;
 // Who never waits lets the others go on after so many operations.
@@ -138,7 +137,7 @@ class Client {
     return session_->update(kAccounts, account, row_);
   }
 
-  Result<void> operate(const Operation& operation) {
+  Result<void> operate(const RecordOperation& operation) {
     for (;;) {
       auto done = try_operate(operation);
       if (done.has_value() && operation.access == Access::kInsert) shared_.mix->inserted(operation.record);
@@ -147,7 +146,7 @@ class Client {
     }
   }
 
-  Result<void> try_operate(const Operation& operation) {
+  Result<void> try_operate(const RecordOperation& operation) {
     const RecordKey key(operation.record);
     switch (operation.access) {
       case Access::kRead:

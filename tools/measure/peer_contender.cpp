@@ -1,7 +1,7 @@
 #include "tools/measure/peer_contender.h"
 
 #include "faultfs/hash.h"
-#include "tools/measure/peer_load.h"
+#include "tools/measure/ycsb.h"
 
 #include <fmt/format.h>
 
@@ -47,32 +47,30 @@ Result<Operation> PeerContender::transfers(const Load& load, std::uint32_t clien
 
 Result<Operation> PeerContender::records(const Load& load, std::uint32_t client) {
   POWERCUT_TRY(std::shared_ptr<PeerClient> peer, engine_->make_client());
-  const std::uint64_t seed = seed_of(load, client, next_row_);
-  return Operation([this, peer, ycsb = Ycsb(load.workload, load.rows, seed), choice = Ycsb::Choice(), value = std::string(),
-                    rows = load.rows](bool again) mutable -> Result<Outcome> {
-    using What = Ycsb::Operation;
+  return Operation([this, peer, chooser = Chooser(load.workload, load.rows), random = Random(seed_of(load, client, next_row_)),
+                    next = RecordOperation(), value = std::string(), rows = load.rows](bool again) mutable -> Result<Outcome> {
     if (!again) {
-      choice = ycsb.next(next_row_.load(std::memory_order_relaxed));
-      if (choice.operation == What::kInsert) choice.row = next_row_.fetch_add(1, std::memory_order_relaxed);
+      next = chooser.next(random, next_row_.load(std::memory_order_relaxed));
+      if (next.access == Access::kInsert) next.record = next_row_.fetch_add(1, std::memory_order_relaxed);
     }
-    if (choice.operation == What::kScan) {
+    if (next.access == Access::kScan) {
       std::uint64_t bytes = 0;
-      POWERCUT_TRYV(peer->scan(choice.row, choice.count, [&](std::uint64_t, std::string_view row) { bytes += row.size(); }));
-      if (bytes < kRecordBytes) return Error(ErrorCode::kCorrupt, fmt::format("a scan from row {} found nothing", choice.row));
+      POWERCUT_TRYV(peer->scan(next.record, next.rows, [&](std::uint64_t, std::string_view row) { bytes += row.size(); }));
+      if (bytes < kRecordBytes) return Error(ErrorCode::kCorrupt, fmt::format("a scan from row {} found nothing", next.record));
       return Outcome::kDone;
     }
-    if (choice.operation == What::kRead || choice.operation == What::kModify) {
-      POWERCUT_TRY(const bool found, peer->get(choice.row, value));
+    if (next.access == Access::kRead || next.access == Access::kReadModifyWrite) {
+      POWERCUT_TRY(const bool found, peer->get(next.record, value));
       // The newest may be on their way in.
-      if (!found && choice.row < rows) return Error(ErrorCode::kCorrupt, fmt::format("row {} is missing", choice.row));
+      if (!found && next.record < rows) return Error(ErrorCode::kCorrupt, fmt::format("row {} is missing", next.record));
     }
-    if (choice.operation == What::kRead) return Outcome::kDone;
-    if (choice.operation == What::kModify) {
+    if (next.access == Access::kRead) return Outcome::kDone;
+    if (next.access == Access::kReadModifyWrite) {
       value.front() = static_cast<char>(value.front() + 1);
     } else {
-      value = first_value(Workload::kA, combine(choice.row, choice.operation == What::kUpdate ? 1 : 0));
+      value = first_value(Workload::kA, combine(next.record, next.access == Access::kUpdate ? 1 : 0));
     }
-    return peer->put(choice.row, value);
+    return peer->put(next.record, value);
   });
 }
 

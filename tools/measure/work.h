@@ -10,8 +10,8 @@
 
 namespace powercut::measure {
 
-constexpr std::int64_t kFirstBalance = 1000;
-constexpr std::size_t kRecordBytes = 100;
+inline constexpr std::int64_t kFirstBalance = 1'000'000;
+inline constexpr std::size_t kRecordBytes = 100;
 
 // Big-endian, so that the order of bytes is that of numbers.
 using EightBytes = std::array<char, 8>;

@@ -3,24 +3,25 @@
 #pragma once
 
 #include "tools/measure/contender.h"
+#include "tools/measure/work.h"
 #include "tools/measure/zipfian.h"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace powercut::measure {
 
-inline constexpr std::size_t kRecordBytes = 100;
 inline constexpr std::uint32_t kMostScanned = 100;
 inline constexpr std::uint32_t kScanned = 100;  // by each operation of Workload::kScan
 
 enum class Access : unsigned char { kRead, kUpdate, kInsert, kScan, kReadModifyWrite };
 
-struct Operation {
+struct RecordOperation {
   Access access = Access::kRead;
-  std::uint64_t record = 0;  // its number; of a scan the first one's. Of an insert: the next that there is not
+  std::uint64_t record = 0;  // its number; of a scan the first one's
   std::uint32_t rows = 0;    // of a scan
 };
 
@@ -37,14 +38,28 @@ class RecordKey {
   std::array<char, 8> bytes_{};
 };
 
-// The records of a run, shared by its clients in one thread. Where YCSB draws by popularity among all records, here it is among
-// those that there were at first.
+// Draws operations of a workload. Where YCSB draws by popularity among all records, here it is among those that there were at
+// first.
+class Chooser {
+ public:
+  // `records` at first. kTransfer is no mix of these.
+  Chooser(Workload workload, std::uint64_t records);
+
+  // `records`: there are by now. Which one an insert makes is for the caller to say.
+  RecordOperation next(Random& random, std::uint64_t records);
+
+ private:
+  Workload workload_;
+  ScrambledZipfian popular_;
+  std::optional<Zipfian> latest_;  // of kD, for which it takes time in proportion to the records
+};
+
+// The records of a run, shared by its clients in one thread.
 class Mix {
  public:
-  // kTransfer is no mix of these.
-  Mix(Workload workload, std::uint64_t records);
+  Mix(Workload workload, std::uint64_t records) : chooser_(workload, records), records_(records), next_(records) {}
 
-  Operation next(Random& random);
+  RecordOperation next(Random& random);
   // The insert of that record was acknowledged: from now on it may be drawn, once those before it were too.
   void inserted(std::uint64_t record);
 
@@ -55,15 +70,10 @@ class Mix {
   // Inserts under way at a time, at most; a power of two.
   static constexpr std::uint64_t kWindow = 1U << 16U;
 
-  std::uint64_t popular(Random& random) const { return popular_.draw(random); }
-  std::uint64_t latest(Random& random) const { return records_ - 1 - latest_.draw(random); }
-
-  Workload workload_;
+  Chooser chooser_;
   std::uint64_t records_;
-  std::uint64_t next_;              // the number of the next new record
-  std::vector<bool> acknowledged_;  // by number modulo kWindow, of those from records_ on
-  ScrambledZipfian popular_;
-  Zipfian latest_;
+  std::uint64_t next_;                                                  // the number of the next new record
+  std::vector<bool> acknowledged_ = std::vector<bool>(kWindow, false);  // by number modulo kWindow, of those from records_ on
 };
 
 }  // namespace powercut::measure
