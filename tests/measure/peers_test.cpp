@@ -29,6 +29,16 @@ std::unique_ptr<Contender> make_peer(const std::string& name) {
   return std::move(made.value().front());
 }
 
+// A disk may stall for longer than a short run: then the run is made longer.
+Result<Measured> run_until_acknowledged(Contender& contender, Load& load) {
+  constexpr double kLongestSeconds = 5;
+  for (;;) {
+    auto measured = contender.run(load);
+    if (measured.has_error() || measured.value().operations > 0 || load.seconds >= kLongestSeconds) return measured;
+    load.seconds = std::min(4 * load.seconds, kLongestSeconds);
+  }
+}
+
 TEST_CASE("each peer transfers with one client and with several, and loses nothing") {
   for (const std::string& name : peer_names()) {
     INFO(name);
@@ -38,8 +48,8 @@ TEST_CASE("each peer transfers with one client and with several, and loses nothi
     CHECK(peer->most_clients() >= 64);
     REQUIRE(peer->prepare(directory.path(), small_load(Workload::kTransfer, 1)).has_value());
     for (const std::uint32_t clients : {1U, 4U}) {
-      const Load load = small_load(Workload::kTransfer, clients);
-      const auto measured = peer->run(load);
+      Load load = small_load(Workload::kTransfer, clients);
+      const auto measured = run_until_acknowledged(*peer, load);
       REQUIRE(measured.has_value());
       CHECK(measured.value().operations > 0);
       CHECK(measured.value().operations == measured.value().latency.count());
@@ -59,9 +69,9 @@ TEST_CASE("each peer runs the workloads of YCSB and scans, and keeps every row")
       INFO(name << ", workload " << static_cast<int>(workload));
       const TemporaryDirectory directory;
       const auto peer = make_peer(name);
-      const Load load = small_load(workload, 2, 0.02);
+      Load load = small_load(workload, 2, 0.02);
       REQUIRE(peer->prepare(directory.path(), load).has_value());
-      const auto measured = peer->run(load);
+      const auto measured = run_until_acknowledged(*peer, load);
       INFO((measured.has_error() ? measured.error().message() : ""));
       REQUIRE(measured.has_value());
       CHECK(measured.value().operations > 0);
