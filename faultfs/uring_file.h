@@ -1,10 +1,13 @@
 // A file of UringFileSystem, and what its files share with it.
 #pragma once
 
+#include "faultfs/directory_lock.h"
 #include "faultfs/host_calls.h"
 #include "faultfs/uring_file_system.h"
 #include "faultfs/uring_memory.h"
 #include "faultfs/uring_ring.h"
+
+#include <optional>
 
 namespace powercut::faultfs {
 
@@ -34,7 +37,8 @@ struct UringShared {
 
   UringOptions options;
   UringNotes notes;
-  UringMemory memory;  // before the ring, which must not outlive it
+  std::optional<DirectoryLock> lock;  // these two before the ring, which must not outlive them
+  UringMemory memory;
   std::unique_ptr<UringRing> ring;
   bool has_registered_memory = false;
   std::vector<std::uint32_t> free_slots;  // of the kernel's table of files

@@ -7,9 +7,28 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace powercut::faultfs {
+namespace {
+
+// How long the kernel may take to end the requests of a process that was killed.
+constexpr std::chrono::seconds kLockLimit{10};
+
+Result<void> lock(const std::string& root, UringShared& shared) {
+  auto taken = DirectoryLock::take(root, kLockLimit);
+  if (taken.has_value()) {
+    shared.lock.emplace(std::move(taken).value());
+  } else if (taken.error().code() == ErrorCode::kTimeout) {
+    return taken.error();
+  } else {
+    shared.notes.say("locking the directory was refused: " + taken.error().message() + "; not locked");
+  }
+  return success();
+}
+
+}  // namespace
 
 Result<std::unique_ptr<UringFileSystem>> UringFileSystem::open(std::string root, const UringOptions& options,
                                                                Scheduler* scheduler) {
@@ -31,14 +50,13 @@ Result<std::unique_ptr<UringFileSystem>> UringFileSystem::open(std::string root,
     shared->has_registered_memory = failed == 0;
     if (failed != 0) refused("memory", failed);
   }
-  if (options.registered_files > 0) {
-    const int failed = shared->ring->register_files(options.registered_files);
-    if (failed != 0) {
-      refused("files", failed);
-      shared->options.registered_files = 0;
-    }
-    for (std::uint32_t slot = shared->options.registered_files; slot > 0; --slot) shared->free_slots.push_back(slot - 1);
+  POWERCUT_TRYV(lock(root, *shared));
+  const int failed = shared->ring->register_files(options.registered_files, shared->lock ? shared->lock->descriptor() : -1);
+  if (failed != 0) {
+    refused("files", failed);
+    shared->options.registered_files = 0;
   }
+  for (std::uint32_t slot = shared->options.registered_files; slot > 0; --slot) shared->free_slots.push_back(slot - 1);
   return std::unique_ptr<UringFileSystem>(new UringFileSystem(std::move(root), std::move(shared), scheduler));
 }
 

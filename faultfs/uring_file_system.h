@@ -14,6 +14,9 @@
 // direct and another write of the same 4096 bytes be under way together. (ext4 and XFS would keep even these apart, by the
 // inode's lock.)
 //
+// The root directory is locked while it is open (directory_lock.h), so that nothing that the kernel still writes for a process
+// that was killed meets the work of the next.
+//
 // What is asked for and refused, by the kernel or by the file system, is left out and noted. Everything in the thread that
 // opened it.
 #pragma once
@@ -47,7 +50,8 @@ class UringFileSystem final : public FileSystem {
   // `root` is a directory that exists; paths are below it. Becomes the scheduler's source of completions until it is
   // destroyed, which is not while fibers run. The scheduler must outlive it, and it its files.
   //
-  // kNotFound, kInvalidArgument if it is no directory; kUnsupported if io_uring is refused: PosixFileSystem does the same.
+  // kNotFound, kInvalidArgument if it is no directory; kTimeout if another UringFileSystem, of whatever process, has the same
+  // root and does not end within ten seconds; kUnsupported if io_uring is refused: PosixFileSystem does the same.
   static Result<std::unique_ptr<UringFileSystem>> open(std::string root, const UringOptions& options = {},
                                                        Scheduler* scheduler = nullptr);
   ~UringFileSystem() override;

@@ -114,11 +114,14 @@ int UringRing::register_memory(std::span<byte> memory) {
   return failed != 0 || polled_ == nullptr ? failed : io_uring_register_buffers(&polled_->ring, &vector, 1);
 }
 
-int UringRing::register_files(std::uint32_t slots) {
+int UringRing::register_files(std::uint32_t slots, int kept) {
   // Not sparse by flag: a list of -1 is understood by every kernel.
-  const std::vector<int> none(slots, -1);
-  const int failed = io_uring_register_files(&main_.ring, none.data(), slots);
-  return failed != 0 || polled_ == nullptr ? failed : io_uring_register_files(&polled_->ring, none.data(), slots);
+  std::vector<int> files(slots, -1);
+  if (kept >= 0) files.push_back(kept);
+  if (files.empty()) return 0;
+  const auto count = static_cast<unsigned>(files.size());
+  const int failed = io_uring_register_files(&main_.ring, files.data(), count);
+  return failed != 0 || polled_ == nullptr ? failed : io_uring_register_files(&polled_->ring, files.data(), count);
 }
 
 int UringRing::set_file(std::uint32_t slot, int descriptor) {

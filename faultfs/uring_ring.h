@@ -104,7 +104,9 @@ class UringRing final : public Completions {
 
   // Of the kernel's own tables: memory (as buffer 0) and open files; 0 or -errno.
   int register_memory(std::span<byte> memory);
-  int register_files(std::uint32_t slots);
+  // Empty places, and behind them, unless it is -1, a descriptor that the kernel is to keep open until the ring's last request is
+  // done, also when the process has ended.
+  int register_files(std::uint32_t slots, int kept);
   int set_file(std::uint32_t slot, int descriptor);
 
   bool pending() const override { return in_flight() > 0; }

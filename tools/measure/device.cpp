@@ -162,26 +162,28 @@ Result<std::vector<DeviceRate>> measure_device(const DeviceLoad& load) {
                       return write_plainly(direct.number(), path, offset, bytes);
                     }});
   }
-  const auto one_write = open_uring(load.directory, UringOptions::Durable::kOneWrite);
-  const auto linked = open_uring(load.directory, UringOptions::Durable::kLinked);
-  const auto add = [&](std::string_view name, const Result<UringProbe>& opened) {
-    if (opened.has_error() || direct.number() < 0) return;
-    ways.push_back({name, opened.value().system->memory(),
-                    [file = opened.value().file.get()](std::uint64_t offset, std::span<const byte> bytes) {
-                      return file->write_durably(offset, bytes);
-                    }});
-  };
-  add(kUringDirect, one_write);
-  add(kUringLinked, linked);
 
   std::vector<DeviceRate> rates;
+  const auto measure = [&](const Way& way, std::size_t bytes) -> Result<void> {
+    // Some file systems that open with O_DIRECT take only larger blocks.
+    if (is_over(load) || (bytes < kAlignment && way.write(0, way.memory.first(bytes)).has_error())) return success();
+    POWERCUT_TRY(DeviceRate rate, repeat(way, bytes, load));
+    rates.push_back(std::move(rate));
+    return success();
+  };
+  constexpr std::pair<std::string_view, UringOptions::Durable> kThroughUring[] = {{kUringDirect, UringOptions::Durable::kOneWrite},
+                                                                                  {kUringLinked, UringOptions::Durable::kLinked}};
   for (const std::size_t bytes : kSizes) {
-    for (const Way& way : ways) {
-      if (is_over(load)) return rates;
-      // Some file systems that open with O_DIRECT take only larger blocks.
-      if (bytes < kAlignment && way.write(0, way.memory.first(bytes)).has_error()) continue;
-      POWERCUT_TRY(DeviceRate rate, repeat(way, bytes, load));
-      rates.push_back(std::move(rate));
+    for (const Way& way : ways) POWERCUT_TRYV(measure(way, bytes));
+    if (direct.number() < 0) continue;
+    // One after the other: each has the directory to itself.
+    for (const auto& [name, durable] : kThroughUring) {
+      const auto opened = open_uring(load.directory, durable);
+      if (opened.has_error()) continue;
+      const auto write = [&](std::uint64_t offset, std::span<const byte> from) {
+        return opened.value().file->write_durably(offset, from);
+      };
+      POWERCUT_TRYV(measure({name, opened.value().system->memory(), write}, bytes));
     }
   }
   return rates;
