@@ -11,6 +11,13 @@ namespace powercut::ledger {
 using faultfs::OpenMode;
 using faultfs::SyncKind;
 
+namespace {
+// As many as fill between two checkpoints are kept for the time up to the next: to remove them and to make others takes a device
+// longer than the log takes to fill one, and all who append would wait. More are removed a few at a time, for the same reason.
+constexpr std::ptrdiff_t kSpareSegments = 16;
+constexpr std::ptrdiff_t kRemovedAtOnce = 2;
+}  // namespace
+
 Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Options& options, Memory& memory,
          faultfs::Scheduler* scheduler)
     : files_(files),
@@ -417,7 +424,7 @@ Result<void> Log::write_zeros(faultfs::File& file) {
   return success();
 }
 
-// Renames a segment that nobody needs, if there is one (true), and removes all such but one more.
+// Renames a segment that nobody needs, if there is one (true), and removes some of those that will not be needed soon.
 Result<bool> Log::reuse_old_segment(std::uint64_t segment) {
   if (needed_segment_ == 0) return false;
   const std::uint64_t current = segment_;
@@ -439,7 +446,8 @@ Result<bool> Log::reuse_old_segment(std::uint64_t segment) {
     POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));
     old_segments_.erase(old_segments_.begin());
   }
-  for (std::ptrdiff_t extra = spare - 2; extra > 0; --extra) {
+  const std::ptrdiff_t extra = std::min(spare - 1 - kSpareSegments, kRemovedAtOnce);
+  for (std::ptrdiff_t removed = 0; removed < extra; ++removed) {
     POWERCUT_TRYV(files_.remove(path(old_segments_[0])));
     old_segments_.erase(old_segments_.begin());
   }

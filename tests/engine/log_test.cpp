@@ -205,6 +205,37 @@ TEST_CASE("a leftover file with the name of the next segment is not taken for it
   CHECK(on_disk.rows().back() == "new");
 }
 
+TEST_CASE("segments that are not needed are used again, and the many that will not be needed soon go two at a time") {
+  OnDisk on_disk;
+  const auto fill_segment = [&] {
+    on_disk.writer.append_leaving(0);
+    REQUIRE(on_disk.writer.append("first of the next").has_value());
+  };
+  const auto segments = [&] {
+    const auto entries = on_disk.files.list("db").value();
+    return std::count_if(entries.begin(), entries.end(), [](const auto& entry) { return segment_of_name(entry.name) != 0; });
+  };
+  for (int segment = 0; segment < 30; ++segment) fill_segment();
+  CHECK(segments() == 31);
+  on_disk.writer.log->release_before(on_disk.writer.log->end());
+  // Of 30 one is used at once, and 16 stay for the time up to the next checkpoint.
+  fill_segment();
+  CHECK(segments() == 29);
+  for (int segment = 0; segment < 10; ++segment) fill_segment();
+  CHECK(segments() == 22);
+  // From checkpoint to checkpoint of the usual distance none is made and, once the rest is gone, none removed.
+  std::ptrdiff_t kept = 0;
+  for (int checkpoint = 0; checkpoint < 5; ++checkpoint) {
+    on_disk.writer.log->release_before(on_disk.writer.log->end());
+    for (int segment = 0; segment < 16; ++segment) {
+      fill_segment();
+      if (checkpoint > 2) CHECK(segments() == kept);
+    }
+    kept = segments();
+  }
+  CHECK(kept == 18);
+}
+
 TEST_CASE("a record that no segment can hold is refused, and the log goes on") {
   OnDisk on_disk;
   CHECK(on_disk.writer.append(std::string(kSegment, 'x')).error().code() == ErrorCode::kInvalidArgument);
