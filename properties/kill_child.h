@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "faultfs/host_backend.h"
 #include "properties/kill_journal.h"
 #include "properties/model.h"
 #include "properties/step.h"
@@ -10,27 +11,10 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-namespace powercut::faultfs {
-class Scheduler;
-}
-
 namespace powercut::properties {
-
-// What real directories are reached through.
-enum class Backend : unsigned char { kPosix, kUring, kUringDirect };
-
-// The names on command lines, for example "uring-direct".
-std::string_view to_string(Backend backend);
-// kInvalidArgument with the names there are.
-Result<Backend> find_backend(std::string_view name);
-// A file system with `root`, a directory that exists, as its root. kUnsupported where io_uring is refused. The scheduler may be
-// null; see UringFileSystem.
-Result<std::unique_ptr<faultfs::FileSystem>> open_backend(Backend backend, const std::string& root, faultfs::Scheduler* scheduler);
 
 inline constexpr std::uint64_t kNoOperation = std::numeric_limits<std::uint64_t>::max();
 
@@ -38,7 +22,7 @@ inline constexpr std::uint64_t kNoOperation = std::numeric_limits<std::uint64_t>
 struct KillRound {
   engine::Engine& engine;
   const Workload& workload;
-  Backend backend = Backend::kPosix;
+  faultfs::HostBackend backend = faultfs::HostBackend::kPosix;
   std::string directory;
   Step set_up;
   const Model& model;  // what the directory holds

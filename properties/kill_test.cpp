@@ -2,6 +2,7 @@
 
 #include "faultfs/hash.h"
 #include "faultfs/random.h"
+#include "faultfs/scratch_directory.h"
 #include "properties/campaign.h"
 #include "properties/workers.h"
 
@@ -16,7 +17,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -59,11 +59,11 @@ Aim draw_aim(Random& random, const Extent& of_recovery, const Extent& of_round) 
 
 class KillTest {
  public:
-  KillTest(const KillPlan& plan, SharedMemory memory, std::string root, const std::atomic<bool>& stop)
+  KillTest(const KillPlan& plan, SharedMemory memory, faultfs::ScratchDirectory scratch, const std::atomic<bool>& stop)
       : plan_(plan),
         memory_(std::move(memory)),
         journal_({static_cast<byte*>(memory_.get()), kJournalBytes}),
-        root_(std::move(root)),
+        scratch_(std::move(scratch)),
         stop_(stop),
         random_(plan.seed) {}
 
@@ -83,19 +83,13 @@ class KillTest {
       report_.figures.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
       if (progress) progress(report_.figures);
     }
-    std::error_code ignored;
-    if (!report_.violation) std::filesystem::remove_all(root_, ignored);
     return std::move(report_);
   }
 
  private:
   Result<void> begin_database() {
-    std::error_code failed;
-    const std::string database = root_ + "/" + std::to_string(report_.figures.databases);
-    if (!directory_.empty()) std::filesystem::remove_all(directory_, failed);
-    std::filesystem::create_directory(database, failed);
-    if (failed) return Error(ErrorCode::kIo, database + ": " + failed.message());
-    directory_ = database;
+    if (!directory_.empty()) POWERCUT_TRYV(scratch_.remove(directory_));
+    POWERCUT_TRY(directory_, scratch_.add(std::to_string(report_.figures.databases)));
     workload_ = plan_.workloads[report_.figures.databases % plan_.workloads.size()];
     const std::uint64_t seed = combine(plan_.seed, ++report_.figures.databases);
     options_ = drawn_options(*plan_.kind, plan_.options, plan_.defects, seed);
@@ -205,6 +199,7 @@ class KillTest {
   void violated(Violation violation) {
     report_.violation = std::move(violation);
     report_.kept = directory_;
+    scratch_.keep();
     report_.workload = std::string(workload_->name());
     report_.options = options_;
   }
@@ -212,7 +207,7 @@ class KillTest {
   const KillPlan& plan_;
   SharedMemory memory_;
   KillJournal journal_;
-  std::string root_;
+  faultfs::ScratchDirectory scratch_;
   const std::atomic<bool>& stop_;
   Random random_;
   KillReport report_;
@@ -243,11 +238,10 @@ Result<void> check(const KillPlan& plan) {
 Result<KillReport> run_kill_test(const KillPlan& plan, const std::atomic<bool>& stop, const KillProgress& progress) {
   POWERCUT_TRYV(check(plan));
   // What is refused here, every child would be.
-  POWERCUT_TRYV(open_backend(plan.backend, plan.directory, nullptr));
+  POWERCUT_TRYV(faultfs::open_host_backend(plan.backend, plan.directory));
   POWERCUT_TRY(SharedMemory memory, SharedMemory::make(kJournalBytes));
-  std::string root = plan.directory + "/powercut-kill-XXXXXX";
-  if (mkdtemp(root.data()) == nullptr) return Error(ErrorCode::kIo, root + ": " + std::strerror(errno));
-  return KillTest(plan, std::move(memory), root, stop).run(progress);
+  POWERCUT_TRY(auto scratch, faultfs::ScratchDirectory::make(plan.directory));
+  return KillTest(plan, std::move(memory), std::move(scratch), stop).run(progress);
 }
 
 }  // namespace powercut::properties

@@ -26,7 +26,7 @@ struct KillPlan {
   std::vector<std::string> defects;
   std::vector<const Workload*> workloads;  // fresh databases take turns
   std::optional<engine::Isolation> isolation;
-  Backend backend = Backend::kPosix;
+  faultfs::HostBackend backend = faultfs::HostBackend::kPosix;
   std::string directory;  // that exists; the databases are in one of its own below it
   std::uint64_t seed = 1;
   std::uint32_t rounds = 200;

@@ -3,7 +3,7 @@
 #include "bench_plot.h"
 #include "bench_report.h"
 #include "command.h"
-#include "scratch_directory.h"
+#include "faultfs/scratch_directory.h"
 #include "terminal.h"
 #include "tools/measure/device_counts.h"
 #include "tools/measure/peers.h"
@@ -20,6 +20,7 @@ namespace powercut::tools {
 namespace {
 
 namespace po = boost::program_options;
+using faultfs::ScratchDirectory;
 using measure::Backend;
 using measure::Contender;
 using measure::LedgerContender;

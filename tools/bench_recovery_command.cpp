@@ -1,9 +1,9 @@
 // powercut bench recovery: how fast a database opens after a crash, for logs of several sizes.
 #include "command.h"
-#include "scratch_directory.h"
 
 #include "engine/ledger/options.h"
 #include "faultfs/posix_file_system.h"
+#include "faultfs/scratch_directory.h"
 #include "tools/measure/recovery.h"
 
 #include <fmt/format.h>
@@ -97,7 +97,7 @@ Summary summary_of(const Size& size) {
 void print_text(const std::vector<Size>& sizes, std::string_view cache) {
   const RecoveryLoad& load = sizes.front().load;
   fmt::print("recovery of transfers over {} rows, {} frames ({} MiB) · {} · page cache {} · {} rounds\n", load.rows, load.frames,
-             std::uint64_t{load.frames} * 4096 / kMiB, load.backend, cache, sizes.front().rounds.size());
+             std::uint64_t{load.frames} * 4096 / kMiB, to_string(load.backend), cache, sizes.front().rounds.size());
   fmt::print(
       "ratio: its speed to that of reading the same bytes and checking each record's CRC-32C (median; least to most);\nCPU ratio: "
       "the same of the processor's time\n\n");
@@ -118,8 +118,8 @@ void print_csv(const std::vector<Size>& sizes, std::string_view cache) {
   for (const Size& size : sizes) {
     for (std::size_t round = 0; round < size.rounds.size(); ++round) {
       const RecoveryFigures& figures = size.rounds[round];
-      fmt::print("{},{},{},{},{},{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.4f},{}\n", size.load.backend, cache, size.load.rows,
-                 size.load.frames, round, figures.log_bytes, figures.records, figures.seconds, figures.cpu_seconds,
+      fmt::print("{},{},{},{},{},{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.4f},{}\n", to_string(size.load.backend), cache,
+                 size.load.rows, size.load.frames, round, figures.log_bytes, figures.records, figures.seconds, figures.cpu_seconds,
                  figures.read_and_check_seconds, figures.read_and_check_cpu_seconds,
                  figures.read_and_check_seconds / figures.seconds, figures.peak_memory_bytes);
     }
@@ -130,7 +130,7 @@ void print_json(const std::vector<Size>& sizes, std::string_view cache) {
   const RecoveryLoad& load = sizes.front().load;
   nlohmann::ordered_json document;
   document["command"] = "bench recovery";
-  document["backend"] = load.backend;
+  document["backend"] = to_string(load.backend);
   document["cache"] = cache;
   document["rows"] = load.rows;
   document["frames"] = load.frames;
@@ -186,14 +186,15 @@ Result<void> bench(const Invocation& invocation, const po::variables_map& values
   if (rounds == 0 || rows == 0 || rows > ~std::uint32_t{0}) {
     return Error(ErrorCode::kInvalidArgument, "--rounds and --rows must be 1 or more, rows below 2^32");
   }
-  POWERCUT_TRY(const ScratchDirectory scratch, ScratchDirectory::make(text("dir")));
-  POWERCUT_TRYV(measure::open_backend(text("backend"), text("dir")));
+  POWERCUT_TRY(const auto backend, faultfs::find_host_backend(text("backend")));
+  POWERCUT_TRY(const auto scratch, faultfs::ScratchDirectory::make(text("dir")));
+  POWERCUT_TRYV(faultfs::open_host_backend(backend, text("dir")));
   std::vector<Size> sizes;
   for (const std::uint64_t bytes : log_sizes) {
     Size size;
     POWERCUT_TRY(std::string directory, scratch.add(std::to_string(sizes.size())));
-    size.load = {std::move(directory),     text("backend"),        bytes, rows, values["frames"].as<std::uint32_t>(),
-                 segment_bytes_for(bytes), &invocation.interrupted};
+    size.load = {std::move(directory),   backend, bytes, rows, values["frames"].as<std::uint32_t>(), segment_bytes_for(bytes),
+                 &invocation.interrupted};
     sizes.push_back(std::move(size));
   }
   POWERCUT_TRYV(measure_all(sizes, cache == "cold" ? PageCache::kCold : PageCache::kWarm, rounds, invocation.interrupted));

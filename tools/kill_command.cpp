@@ -57,7 +57,7 @@ Result<KillPlan> kill_plan(const Invocation& invocation, const po::variables_map
   if (values.count("isolation") > 0) {
     POWERCUT_TRY(plan.isolation, properties::isolation_level(values["isolation"].as<std::string>()));
   }
-  POWERCUT_TRY(plan.backend, properties::find_backend(values["backend"].as<std::string>()));
+  POWERCUT_TRY(plan.backend, faultfs::find_host_backend(values["backend"].as<std::string>()));
   plan.directory = values["dir"].as<std::string>();
   plan.seed = values["seed"].as<std::uint64_t>();
   const auto number = [&](const char* name, std::uint32_t most) -> Result<std::uint32_t> {

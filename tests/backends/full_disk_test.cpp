@@ -1,6 +1,7 @@
 // A file system that is really full: a small ext4 in a file, and a small tmpfs. Where mounting is not permitted, a message.
 #include "engine/row.h"
-#include "properties/kill_child.h"
+#include "faultfs/host_backend.h"
+#include "properties/workload.h"
 #include "recovery/ledger_engine.h"
 #include "tests/backends/real_places.h"
 
@@ -98,12 +99,12 @@ std::optional<ErrorCode> load(engine::Session& session, Rows& committed, std::si
   return std::nullopt;
 }
 
-void fill(properties::Backend backend, const std::string& directory) {
+void fill(faultfs::HostBackend backend, const std::string& directory) {
   const auto kind = recovery::make_ledger_kind();
   const auto engine = std::move(kind->make(std::vector<engine::Option>{{"frames", "16"}, {"segment", "65536"}}, {})).value();
   Rows committed;
   {
-    const auto files = std::move(properties::open_backend(backend, directory, nullptr)).value();
+    const auto files = std::move(faultfs::open_host_backend(backend, directory)).value();
     REQUIRE(std::move(files->open("ballast", faultfs::OpenMode::kCreateNew)).value()->allocate(0, kBallast).has_value());
     const auto database = std::move(engine->open(*files, "db")).value();
     const auto session = std::move(database->new_session()).value();
@@ -119,7 +120,7 @@ void fill(properties::Backend backend, const std::string& directory) {
     CHECK(rows_of(*session) == committed);
     // Not closed: the process has died.
   }
-  const auto files = std::move(properties::open_backend(backend, directory, nullptr)).value();
+  const auto files = std::move(faultfs::open_host_backend(backend, directory)).value();
   const auto database = std::move(engine->open(*files, "db")).value();
   CHECK(rows_of(*std::move(database->new_session()).value()) == committed);
 }
@@ -127,10 +128,10 @@ void fill(properties::Backend backend, const std::string& directory) {
 }  // namespace
 
 TEST_CASE("a file system that is really full fails statements, and the engine goes on when there is space") {
-  using properties::Backend;
+  using Backend = faultfs::HostBackend;
   for (const auto kind : {SmallFileSystem::Kind::kExt4, SmallFileSystem::Kind::kTmpfs}) {
     for (const Backend backend : {Backend::kPosix, Backend::kUring, Backend::kUringDirect}) {
-      const auto possible = properties::open_backend(backend, "/", nullptr);
+      const auto possible = faultfs::open_host_backend(backend, "/");
       if (possible.has_error()) continue;
       CAPTURE(to_string(backend), kind == SmallFileSystem::Kind::kExt4);
       const SmallFileSystem small(kind);

@@ -29,14 +29,14 @@ KillPlan plan_for(const engine::EngineKind& kind, const TemporaryDirectory& dire
   return plan;
 }
 
-Backend backend_of(const Place& place) {
+faultfs::HostBackend backend_of(const Place& place) {
   switch (place.kind) {
     case Place::Kind::kUring:
-      return Backend::kUring;
+      return faultfs::HostBackend::kUring;
     case Place::Kind::kUringDirect:
-      return Backend::kUringDirect;
+      return faultfs::HostBackend::kUringDirect;
     default:
-      return Backend::kPosix;
+      return faultfs::HostBackend::kPosix;
   }
 }
 

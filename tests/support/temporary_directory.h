@@ -1,9 +1,10 @@
 // A directory of the host for one test, removed at its end.
 #pragma once
 
+#include "faultfs/scratch_directory.h"
+
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -12,22 +13,21 @@ namespace powercut::testing {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() : TemporaryDirectory(std::filesystem::temp_directory_path()) {}
-  explicit TemporaryDirectory(const std::filesystem::path& parent) {
-    std::string name = (parent / "powercut-test-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
+  explicit TemporaryDirectory(const std::filesystem::path& parent) : made_(made_in(parent.string())) {}
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return made_.path(); }
 
  private:
-  std::string path_;
+  static faultfs::ScratchDirectory made_in(const std::string& parent) {
+    auto made = faultfs::ScratchDirectory::make(parent);
+    INFO((made.has_error() ? made.error().message() : ""));
+    REQUIRE(made.has_value());
+    return std::move(made).value();
+  }
+
+  faultfs::ScratchDirectory made_;
 };
 
 }  // namespace powercut::testing

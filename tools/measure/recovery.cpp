@@ -6,7 +6,6 @@
 #include "engine/row.h"
 #include "faultfs/posix_file_system.h"
 #include "faultfs/random.h"
-#include "faultfs/uring_file_system.h"
 #include "recovery/ledger_engine.h"
 #include "tools/measure/unsynced_file_system.h"
 
@@ -202,20 +201,6 @@ Result<Checked> read_and_check(faultfs::FileSystem& files, const ControlRecord& 
 
 }  // namespace
 
-Result<std::unique_ptr<faultfs::FileSystem>> open_backend(const std::string& backend, const std::string& root) {
-  if (backend == "posix") {
-    POWERCUT_TRY(auto files, faultfs::PosixFileSystem::open(root));
-    return std::unique_ptr<faultfs::FileSystem>(std::move(files));
-  }
-  if (backend != "uring" && backend != "uring-direct") {
-    return Error(ErrorCode::kInvalidArgument, "no backend is called '" + backend + "'; there are: posix uring uring-direct");
-  }
-  faultfs::UringOptions options;
-  options.direct = backend == "uring-direct";
-  POWERCUT_TRY(auto files, faultfs::UringFileSystem::open(root, options));
-  return std::unique_ptr<faultfs::FileSystem>(std::move(files));
-}
-
 Result<void> make_log(const RecoveryLoad& load) {
   POWERCUT_TRY(const auto posix, faultfs::PosixFileSystem::open(load.directory));
   UnsyncedFileSystem files(*posix);
@@ -244,7 +229,7 @@ Result<void> make_log(const RecoveryLoad& load) {
 }
 
 Result<RecoveryFigures> measure_recovery(const RecoveryLoad& load, PageCache cache, bool recovery_first) {
-  POWERCUT_TRY(const auto files, open_backend(load.backend, load.directory));
+  POWERCUT_TRY(const auto files, faultfs::open_host_backend(load.backend, load.directory));
   POWERCUT_TRY(const ControlRecord control, read_control(*files));
   RecoveryFigures figures;
   const auto check = [&]() -> Result<void> {
@@ -277,7 +262,7 @@ Result<RecoveryFigures> measure_recovery(const RecoveryLoad& load, PageCache cac
 }
 
 Result<void> check_recovered(const RecoveryLoad& load) {
-  POWERCUT_TRY(const auto files, open_backend(load.backend, load.directory));
+  POWERCUT_TRY(const auto files, faultfs::open_host_backend(load.backend, load.directory));
   POWERCUT_TRY(const OpenEngine ledger, make_engine(load));
   POWERCUT_TRY(const auto database, ledger.engine->open(*files, kDatabase));
   POWERCUT_TRY(const auto session, database->new_session());

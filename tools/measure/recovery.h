@@ -3,19 +3,18 @@
 // check each record's CRC-32C.
 #pragma once
 
-#include "faultfs/file_system.h"
+#include "faultfs/host_backend.h"
 #include "faultfs/result.h"
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 namespace powercut::measure {
 
 struct RecoveryLoad {
-  std::string directory;          // of the host; that of the database is made in it
-  std::string backend = "posix";  // or "uring", "uring-direct"
+  std::string directory;  // of the host; that of the database is made in it
+  faultfs::HostBackend backend = faultfs::HostBackend::kPosix;
   std::uint64_t log_bytes = 0;
   std::uint64_t rows = 10000;  // of each of the two tables
   std::uint32_t frames = 4096;
@@ -35,9 +34,6 @@ struct RecoveryFigures {
   double read_and_check_cpu_seconds = 0;
   std::uint64_t peak_memory_bytes = 0;  // by which the process grew while it opened the database
 };
-
-// kInvalidArgument, with the names there are, for another. kUnsupported where the system refuses it.
-Result<std::unique_ptr<faultfs::FileSystem>> open_backend(const std::string& backend, const std::string& root);
 
 // Makes the database and its log. Every transfer is acknowledged, so recovery has nothing to undo. The directory must exist.
 Result<void> make_log(const RecoveryLoad& load);

@@ -1,11 +1,11 @@
-#include "scratch_directory.h"
+#include "faultfs/scratch_directory.h"
 
 #include "faultfs/host_calls.h"
 
 #include <cstdlib>
 #include <filesystem>
 
-namespace powercut::tools {
+namespace powercut::faultfs {
 
 namespace fs = std::filesystem;
 
@@ -13,7 +13,7 @@ Result<ScratchDirectory> ScratchDirectory::make(const std::string& parent) {
   std::error_code error;
   if (!fs::is_directory(parent, error)) return Error(ErrorCode::kInvalidArgument, parent + ": there is no such directory");
   std::string path = (fs::absolute(parent, error) / "powercut-XXXXXX").string();
-  if (::mkdtemp(path.data()) == nullptr) return faultfs::system_error(path, "mkdtemp");
+  if (::mkdtemp(path.data()) == nullptr) return system_error(path, "mkdtemp");
   return ScratchDirectory(std::move(path));
 }
 
@@ -36,4 +36,4 @@ Result<void> ScratchDirectory::remove(const std::string& path) const {
   return success();
 }
 
-}  // namespace powercut::tools
+}  // namespace powercut::faultfs

@@ -1,4 +1,4 @@
-// A fresh directory for the files of a command, removed at its end.
+// A fresh directory of the host for the files of a command or a test, removed at its end.
 #pragma once
 
 #include "faultfs/result.h"
@@ -6,11 +6,12 @@
 #include <string>
 #include <utility>
 
-namespace powercut::tools {
+namespace powercut::faultfs {
 
 class ScratchDirectory {
  public:
-  // Makes one called "powercut-" and six random letters in a directory. kInvalidArgument if there is no such directory; kIo, kNoSpace.
+  // Makes one called "powercut-" and six random letters in a directory. kInvalidArgument if there is no such directory; kIo,
+  // kNoSpace.
   static Result<ScratchDirectory> make(const std::string& parent);
   ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   ScratchDirectory& operator=(ScratchDirectory&&) = delete;
@@ -32,4 +33,4 @@ class ScratchDirectory {
   std::string path_;
 };
 
-}  // namespace powercut::tools
+}  // namespace powercut::faultfs
