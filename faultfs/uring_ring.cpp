@@ -159,7 +159,7 @@ bool UringRing::reap(Queue& queue) {
     auto* const request = static_cast<Request*>(io_uring_cqe_get_data(completion));
     const int result = completion->res;
     io_uring_cqe_seen(&queue.ring, completion);
-    request->result = result;
+    request->result = request->instead != 0 ? request->instead : result;
     request->done = true;
     --queue.in_flight;
     any = true;

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -102,6 +103,11 @@ class UringRing final : public Completions {
   // The flags that the kernel took (IORING_SETUP_…).
   std::uint32_t flags() const { return main_.ring.flags; }
 
+  // For tests: sees each request before the kernel does, and may shorten it. Unless it returns 0 that is the request's result, and
+  // the kernel does nothing.
+  using Fault = std::function<int(io_uring_sqe&)>;
+  void set_fault(Fault fault) { fault_ = std::move(fault); }
+
   // Of the kernel's own tables: memory (as buffer 0) and open files; 0 or -errno.
   int register_memory(std::span<byte> memory);
   // Empty places, and behind them, unless it is -1, a descriptor that the kernel is to keep open until the ring's last request is
@@ -117,6 +123,7 @@ class UringRing final : public Completions {
  private:
   struct Request {
     int result = 0;
+    int instead = 0;  // unless 0, the result whatever the kernel says
     bool done = false;
     FiberId fiber = 0;  // to be woken, if there is one
     bool of_fiber = false;
@@ -134,6 +141,8 @@ class UringRing final : public Completions {
     io_uring_sqe* const entry = io_uring_get_sqe(&queue.ring);
     POWERCUT_ASSERT(entry != nullptr, "room was made for it");
     prepare(*entry);
+    if (fault_) request.instead = fault_(*entry);
+    if (request.instead != 0) io_uring_prep_nop(entry);
     entry->flags = static_cast<std::uint8_t>(entry->flags | flags);
     io_uring_sqe_set_data(entry, &request);
     ++queue.in_flight;
@@ -155,6 +164,7 @@ class UringRing final : public Completions {
   Queue main_;
   std::unique_ptr<Queue> polled_;
   bool has_dropped_polled_ = false;
+  Fault fault_;
 };
 
 }  // namespace powercut::faultfs

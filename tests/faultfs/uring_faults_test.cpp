@@ -1,0 +1,127 @@
+// What the kernel rarely answers: requests that are to be asked again, and those done in part.
+#include "faultfs/uring_file.h"
+#include "tests/faultfs/backends.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace powercut::testing {
+namespace {
+
+using namespace faultfs;
+
+constexpr std::size_t kBytes = 65536;
+constexpr std::uint32_t kPart = 4096;
+
+// A file of 64 KiB, and the ring below it.
+struct OnRing {
+  explicit OnRing(const UringOptions& options) : shared(options) {
+    shared.ring = std::move(UringRing::open({}, nullptr, shared.notes)).value();
+    const std::string path = directory.path() + "/file";
+    file.emplace(shared, Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)), path);
+    if (options.direct) file->go_direct(OpenMode::kCreate);
+    REQUIRE(write_full(*file, 0, std::vector<byte>(kBytes, byte{'.'})).has_value());
+  }
+
+  TemporaryDirectory directory;
+  UringShared shared;
+  std::optional<UringFile> file;
+};
+
+std::vector<UringOptions> ways() {
+  std::vector<UringOptions> all;
+  if (uring_ways().empty()) return all;
+  for (const bool direct : {false, true}) {
+    for (const auto durable : {UringOptions::Durable::kOneWrite, UringOptions::Durable::kLinked}) {
+      UringOptions options;
+      options.direct = direct;
+      options.durable = durable;
+      all.push_back(options);
+    }
+  }
+  return all;
+}
+
+// Every way to write, each over the whole file, and what is read after it.
+void check_reads_and_writes(OnRing& on) {
+  const auto check = [&](char letter, const auto& write) {
+    INFO(letter);
+    const std::vector<byte> bytes(kBytes, static_cast<byte>(letter));
+    REQUIRE(write(bytes).has_value());
+    std::vector<byte> found(kBytes);
+    REQUIRE(read_full(*on.file, 0, found).value() == kBytes);
+    CHECK(found == bytes);
+  };
+  const auto halves = [](const std::vector<byte>& bytes) {
+    const std::span<const byte> all(bytes);
+    return std::array{all.first(kBytes / 2), all.subspan(kBytes / 2)};
+  };
+  check('a', [&](const auto& bytes) { return write_full(*on.file, 0, bytes); });
+  check('b', [&](const auto& bytes) { return on.file->write_durably(0, bytes); });
+  check('c', [&](const auto& bytes) {
+    const auto [first, second] = halves(bytes);
+    return on.file->write_each(std::array{WriteAt{0, first}, WriteAt{kBytes / 2, second}});
+  });
+  check('d', [&](const auto& bytes) -> Result<void> {
+    const auto both = halves(bytes);
+    POWERCUT_TRY(const std::size_t taken, on.file->write_many(0, both));
+    return write_full(*on.file, taken, std::span(bytes).subspan(taken));
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a request that the kernel has no room for, or that a signal interrupts, is made again") {
+  for (const UringOptions& options : ways()) {
+    CAPTURE(options.direct, options.durable == UringOptions::Durable::kLinked);
+    for (const int refusal : {-EAGAIN, -EINTR}) {
+      OnRing on(options);
+      std::uint64_t asked = 0;
+      std::uint64_t refused = 0;
+      on.shared.ring->set_fault([&](const io_uring_sqe& entry) {
+        if (entry.opcode == IORING_OP_FSYNC || ++asked % 3 == 0) return 0;
+        ++refused;
+        return refusal;
+      });
+      check_reads_and_writes(on);
+      CHECK(on.file->allocate(kBytes, kBytes).has_value());
+      CHECK(on.file->size().value() == 2 * kBytes);
+      CHECK(refused > 10);
+    }
+  }
+}
+
+TEST_CASE("a request that is done in part is gone on with") {
+  for (const UringOptions& options : ways()) {
+    CAPTURE(options.direct, options.durable == UringOptions::Durable::kLinked);
+    OnRing on(options);
+    std::uint64_t shortened = 0;
+    on.shared.ring->set_fault([&](io_uring_sqe& entry) {
+      const bool has_vectors = entry.opcode == IORING_OP_WRITEV;
+      if (entry.opcode != IORING_OP_READ && entry.opcode != IORING_OP_WRITE && !has_vectors) return 0;
+      const std::uint32_t most = has_vectors ? 1 : kPart;
+      shortened += entry.len > most ? 1 : 0;
+      entry.len = std::min(entry.len, most);
+      return 0;
+    });
+    check_reads_and_writes(on);
+    CHECK(shortened > 4 * kBytes / kPart);
+  }
+}
+
+TEST_CASE("a sync that fails is not made again, whatever the reason") {
+  for (const UringOptions& options : ways()) {
+    OnRing on(options);
+    for (const int refusal : {-EAGAIN, -EINTR, -EIO}) {
+      int syncs = 0;
+      on.shared.ring->set_fault(
+          [&](const io_uring_sqe& entry) { return entry.opcode == IORING_OP_FSYNC && ++syncs == 1 ? refusal : 0; });
+      CHECK(on.file->sync(SyncKind::kFull).error().code() == ErrorCode::kIo);
+      CHECK(syncs == 1);
+    }
+  }
+}
+
+}  // namespace powercut::testing
