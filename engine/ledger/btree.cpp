@@ -129,7 +129,11 @@ Result<BTree::Leaf> BTree::find_again(std::string_view key, Fingers::Finger& fin
     return leaf;
   }
   if (page.count() == 0 || compare_keys(key, page.key(0)) < 0) return Leaf();
-  if (!finger.is_last && compare_keys(key, page.key(page.count() - 1U)) > 0) return Leaf();
+  if (compare_keys(key, page.key(page.count() - 1U)) > 0) {
+    if (!finger.is_last) return Leaf();
+    leaf.slot = finger.slot = page.count();
+    return leaf;
+  }
   const Page::Place place = page.search(key);
   leaf.slot = finger.slot = place.slot;
   leaf.found = place.found;
@@ -183,6 +187,12 @@ Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_
     leaf.page = PageRef();
     POWERCUT_TRYV(split(path, path.levels - 1));
   }
+}
+
+Result<BTree::Leaf> BTree::with_room(Leaf found, std::string_view key, std::size_t row_bytes) {
+  if (has_room(found, key, row_bytes)) return found;
+  found.page = PageRef();
+  return find_with_room(key, row_bytes);
 }
 
 // Splits the page at a level of the path into two, or makes room above so that the next try can.

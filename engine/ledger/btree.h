@@ -41,6 +41,8 @@ class BTree {
   Result<Leaf> find(std::string_view key);
   // The same, after splits so that the leaf has room for the row: as a new cell, or in the place of the one there.
   Result<Leaf> find_with_room(std::string_view key, std::size_t row_bytes);
+  // The same of the key's leaf, if nothing has happened since find().
+  Result<Leaf> with_room(Leaf found, std::string_view key, std::size_t row_bytes);
   // Merges what has become too empty around the key.
   Result<void> rebalance(std::string_view key);
   // Whether a page is so empty that rebalance() would merge it if it can.

@@ -2,6 +2,8 @@
 
 #include "faultfs/bytes.h"
 
+#include <algorithm>
+
 namespace powercut::ledger {
 namespace {
 constexpr std::uint8_t kNotNull = 1;
@@ -21,6 +23,11 @@ std::string_view take_name(ByteReader& reader) {
 }
 
 }  // namespace
+
+bool Table::rows_stand_alone() const {
+  return indexes.empty() && std::all_of(schema.columns.begin(), schema.columns.end(),
+                                        [](const engine::Column& column) { return column.references.empty(); });
+}
 
 std::vector<PageId> Table::trees() const {
   std::vector<PageId> all{root};

@@ -19,6 +19,8 @@ struct Table {
   std::size_t original_columns = 0;
 
   bool rows_may_be_short() const { return original_columns < schema.columns.size(); }
+  // Whether a row can be written without a look at other trees: no column is unique or refers to a table.
+  bool rows_stand_alone() const;
   // Every tree of the table.
   std::vector<PageId> trees() const;
 };

@@ -130,6 +130,8 @@ class LedgerSession final : public engine::Session {
   Result<void> scan_rows(LockOwner* owner, const Table& table, std::string_view from, std::string_view to,
                          const engine::RowVisitor& visit);
   Result<bool> find_row(const Table& table, std::string_view key, std::string& row);
+  // A row that was found.
+  static void copy_row(const Table& table, const BTree::Leaf& leaf, std::string& row);
   Result<void> write_row(std::string_view table, std::string_view key, std::string_view row, Existing existing);
   Result<void> edit_rows(const Table& table, std::string_view from, std::string_view to, const engine::RowEditor& editor,
                          std::uint64_t& edited);

@@ -280,12 +280,15 @@ Result<void> check_row_change(const RowChange& change, const Page& page) {
 }
 
 Result<void> apply_row_change(const RowChange& change, Page& page) {
-  const std::string_view why = why_it_cannot(change, page);
-  if (!why.empty()) return cannot(change, why);
+  POWERCUT_TRYV(check_row_change(change, page));
+  apply_checked_row_change(change, page);
+  return success();
+}
+
+void apply_checked_row_change(const RowChange& change, Page& page) {
   if (change.action == RowAction::kInsert) page.insert(change.slot, change.key, change.after);
   if (change.action == RowAction::kDelete) page.erase(change.slot);
   if (change.action == RowAction::kUpdate) page.replace(change.slot, change.after);
-  return success();
 }
 
 }  // namespace powercut::ledger

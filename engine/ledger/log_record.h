@@ -147,5 +147,7 @@ Result<void> restore_image(const PageImage& image, Page& page);
 Result<void> check_row_change(const RowChange& change, const Page& page);
 // Does a row change to its page. kCorrupt when the page cannot take it.
 Result<void> apply_row_change(const RowChange& change, Page& page);
+// The same after check_row_change() of that page as it is.
+void apply_checked_row_change(const RowChange& change, Page& page);
 
 }  // namespace powercut::ledger

@@ -33,7 +33,7 @@ Result<Lsn> PageStore::change_row(TxnId txn, Lsn previous, const RowChange& chan
   record_.clear();
   encode_row_change(record_, txn, previous, change);
   POWERCUT_TRY(const Lsn lsn, log_.append(record_));
-  POWERCUT_TRYV(apply_row_change(change, changed));
+  apply_checked_row_change(change, changed);
   changed.set_lsn(lsn);
   return lsn;
 }
@@ -46,7 +46,7 @@ Result<Lsn> PageStore::compensate(TxnId txn, Lsn previous, Lsn undo_next, const 
   record_.clear();
   encode_compensation(record_, txn, previous, undo_next, change);
   POWERCUT_TRY(const Lsn lsn, log_.append(record_, &reserve));
-  POWERCUT_TRYV(apply_row_change(change, changed));
+  apply_checked_row_change(change, changed);
   changed.set_lsn(lsn);
   return lsn;
 }

@@ -30,10 +30,13 @@ bool LedgerSession::reads_unlocked() const {
 
 Result<bool> LedgerSession::find_row(const Table& in, std::string_view key, std::string& row) {
   POWERCUT_TRY(const BTree::Leaf leaf, BTree(*core_.store, in.root).find(key));
-  if (!leaf.found) return false;
+  if (leaf.found) copy_row(in, leaf, row);
+  return leaf.found;
+}
+
+void LedgerSession::copy_row(const Table& in, const BTree::Leaf& leaf, std::string& row) {
   row = leaf.page.page().value(leaf.slot);
   if (in.rows_may_be_short()) engine::complete_row(in.schema, row);
-  return true;
 }
 
 Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row, RowLock lock) {

@@ -225,14 +225,22 @@ Result<void> LedgerSession::write_row(std::string_view table_name, std::string_v
   POWERCUT_TRY(const TableRef into, table(locks(), table_name, TableLock::kIntentExclusive));
   POWERCUT_TRYV(check_form(into->schema, key, row));
   POWERCUT_TRY(const RowMode held, core_.locks.lock_row(*locks(), into->root, key, RowMode::kExclusive));
-  POWERCUT_TRY(const bool exists, find_row(*into, key, before_));
+  POWERCUT_TRY(BTree::Leaf leaf, BTree(*core_.store, into->root).find(key));
+  const bool exists = leaf.found;
   if (exists && existing == Existing::kMustNotBe) {
     return Error(ErrorCode::kAlreadyExists, std::string(table_name) + ": a row with that key exists");
   }
   if (!exists && existing == Existing::kMustBe) {
     return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
   }
-  POWERCUT_TRYV(change_row(*into, key, exists ? std::optional<std::string_view>(before_) : std::nullopt, row));
+  if (into->rows_stand_alone()) {
+    POWERCUT_TRYV(engine::check_constraints(into->schema, row));
+    POWERCUT_TRYV(transaction_->write_at(std::move(leaf), into->root, key, row));
+  } else {
+    if (exists) copy_row(*into, leaf, before_);
+    leaf.page = PageRef();
+    POWERCUT_TRYV(change_row(*into, key, exists ? std::optional<std::string_view>(before_) : std::nullopt, row));
+  }
   if (core_.options.defects.write_lock_short) core_.locks.unlock_row(*locks(), into->root, key, held);
   return success();
 }

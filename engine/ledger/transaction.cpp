@@ -37,6 +37,17 @@ Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_
     return Error(ErrorCode::kCorrupt, "tree " + std::to_string(raw(tree_root)) + ": the row of a " +
                                           std::string(to_string(action)) + (leaf.found ? " is there already" : " is not there"));
   }
+  return change_at(leaf, action, tree_root, key, row, logged);
+}
+
+Result<void> Transaction::write_at(BTree::Leaf found, PageId tree_root, std::string_view key, std::string_view row) {
+  const RowAction action = found.found ? RowAction::kUpdate : RowAction::kInsert;
+  POWERCUT_TRY(BTree::Leaf leaf, BTree(*core_.store, tree_root).with_room(std::move(found), key, row.size()));
+  return change_at(leaf, action, tree_root, key, row, true);
+}
+
+Result<void> Transaction::change_at(BTree::Leaf& leaf, RowAction action, PageId tree_root, std::string_view key,
+                                    std::string_view row, bool logged) {
   RowChange change;
   change.action = action;
   change.tree = tree_root;
