@@ -28,13 +28,15 @@ Page::Place Page::search(std::string_view wanted) const {
   std::size_t high = count();
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
-    if (compare_keys(key(middle), wanted) < 0) {
+    const int order = compare_keys(key(middle), wanted);
+    if (order == 0) return {static_cast<std::uint16_t>(middle), true};
+    if (order < 0) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return {static_cast<std::uint16_t>(low), low < count() && compare_keys(key(low), wanted) == 0};
+  return {static_cast<std::uint16_t>(low), false};
 }
 
 std::size_t Page::child_for(std::string_view wanted) const {
