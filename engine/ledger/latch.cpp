@@ -12,16 +12,17 @@ class ForTurn final : public faultfs::Scheduler::Wait {
 
 }  // namespace
 
-// Handed over by who leaves, in the order of asking.
 Result<void> Latch::wait() {
   const faultfs::FiberId self = scheduler_->current();
-  waiting_.push_back(self);
   const ForTurn wait;
-  while (owner_ != self) {
-    if (scheduler_->park(wait) != faultfs::Scheduler::Woken::kStopped || owner_ == self) continue;
-    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), self));
-    return Error(ErrorCode::kStopped, "everything ends while another session works in the engine");
+  while (depth_ > 0) {
+    waiting_.push_back(self);
+    if (scheduler_->park(wait) != faultfs::Scheduler::Woken::kStopped) continue;
+    std::erase(waiting_, self);
+    if (depth_ > 0) return Error(ErrorCode::kStopped, "everything ends while another session works in the engine");
   }
+  owner_ = self;
+  depth_ = 1;
   return success();
 }
 
@@ -35,12 +36,14 @@ Result<void> Latch::enter_again(std::uint32_t depth) {
   return success();
 }
 
+// It is not handed over: then whoever leaves it would have to wait at once for its next turn, and so would all after it, for as
+// long as there is somebody in line.
 void Latch::leave() {
-  if (!is_mine() || --depth_ > 0 || waiting_.empty()) return;
-  owner_ = waiting_.front();
-  waiting_.pop_front();
-  depth_ = 1;
-  scheduler_->wake(owner_);
+  if (!is_mine() || --depth_ > 0) return;
+  while (!waiting_.empty()) {
+    scheduler_->wake(waiting_.front());
+    waiting_.pop_front();
+  }
 }
 
 }  // namespace powercut::ledger

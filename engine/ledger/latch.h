@@ -38,7 +38,8 @@ class Latch {
     Latch* latch_;
   };
 
-  // Waits until it is free. kStopped when the scheduler ends everything while somebody else is inside.
+  // Waits until it is free; of those who wait, the first that runs then has it. kStopped when the scheduler ends everything while
+  // somebody else is inside.
   Result<Turn> enter() {
     if (scheduler_ == nullptr || !scheduler_->in_fiber()) return Turn(nullptr);
     if (depth_ == 0) {
