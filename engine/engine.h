@@ -11,6 +11,7 @@
 #pragma once
 
 #include "faultfs/file_system.h"
+#include "faultfs/persistence_model.h"
 #include "faultfs/result.h"
 #include "faultfs/scheduler.h"
 
@@ -132,10 +133,15 @@ class Database {
   virtual Result<void> close() = 0;
 };
 
-// What an engine promises, in the mode it runs in, of a transaction whose commit returned.
-enum class Guarantee : unsigned char {
-  kDurable,  // it is there after any crash
-  kPrefix,   // it may be lost, but then so is every later one
+// What an engine promises, in the mode it runs in, of what is there after the power failed.
+struct Guarantee {
+  bool recovers = true;    // the database opens, can be read, and takes new work
+  bool durable = true;     // every transaction whose commit returned is there
+  bool ordered = true;     // one that is lost takes every later one with it
+  bool atomic = true;      // of any transaction all is there or nothing
+  bool consistent = true;  // nothing is there that was never written
+  // The documentation that says so, for reports.
+  std::string_view source = {};
 };
 
 // Told what recovery does, a line at a time, by phase ("analysis", "redo", "undo", …). For replay only.
@@ -155,7 +161,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  virtual Guarantee guarantee() const = 0;
+  // Where the disk is as the model says.
+  virtual Guarantee guarantee(const faultfs::PersistenceModel& model) const = 0;
   // Opens the database in a directory, made if it does not exist, recovering it if need be. kCorrupt when stored bytes
   // are not what was written.
   virtual Result<std::unique_ptr<Database>> open(faultfs::FileSystem& files, std::string_view directory,
@@ -193,6 +200,13 @@ struct Defect {
   Needs needs = Needs::kPowerFailure;
 };
 
+// A way to run an engine that its users choose by name, and that promises what others may not.
+struct Mode {
+  std::string_view name;  // "wal-full"
+  std::string_view summary;
+  std::vector<Option> options;
+};
+
 // Told each line of a log as text.
 using LineSink = std::function<void(std::string_view line)>;
 
@@ -204,12 +218,19 @@ class EngineKind {
   virtual std::string_view name() const = 0;
   virtual std::string_view summary() const = 0;
   virtual std::span<const Tunable> tunables() const = 0;
-  virtual std::span<const Defect> defects() const = 0;
+  virtual std::span<const Defect> defects() const { return {}; }
+  // Those that a survey looks at; the first is the one that options left out give.
+  virtual std::vector<Mode> modes() const { return {{"default", "as it is", {}}}; }
+  // Whether several sessions can have transactions open at a time, with the isolation levels.
+  virtual bool has_sessions() const { return false; }
   // kInvalidArgument, with what there is, for an unknown option, value or defect.
   virtual Result<std::unique_ptr<Engine>> make(std::span<const Option> options, std::span<const std::string> defects) const = 0;
   // The log of the database in a directory as text, without changing anything. kNotFound when there is none; kCorrupt,
   // after the lines that could be read, when the log or a page is damaged (a torn tail is not damage).
-  virtual Result<void> describe_log(faultfs::FileSystem& files, std::string_view directory, const LineSink& line) const = 0;
+  virtual Result<void> describe_log(faultfs::FileSystem& /*files*/, std::string_view /*directory*/,
+                                    const LineSink& /*line*/) const {
+    return Error(ErrorCode::kUnsupported, "the log of " + std::string(name()) + " cannot be shown as text");
+  }
 };
 
 }  // namespace powercut::engine

@@ -76,7 +76,7 @@ class LedgerEngine final : public engine::Engine {
  public:
   explicit LedgerEngine(ledger::Options options) : options_(options) {}
 
-  engine::Guarantee guarantee() const override { return engine::Guarantee::kDurable; }
+  engine::Guarantee guarantee(const faultfs::PersistenceModel& /*model*/) const override { return {}; }
 
   Result<std::unique_ptr<engine::Database>> open(FileSystem& files, std::string_view directory,
                                                  const engine::Surroundings& surroundings) override;
@@ -145,6 +145,7 @@ class LedgerKind final : public engine::EngineKind {
   }
   std::span<const engine::Tunable> tunables() const override { return ledger::tunables(); }
   std::span<const engine::Defect> defects() const override { return ledger::defects(); }
+  bool has_sessions() const override { return true; }
 
   Result<std::unique_ptr<engine::Engine>> make(std::span<const engine::Option> options,
                                                std::span<const std::string> defect_names) const override {

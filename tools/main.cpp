@@ -1,7 +1,7 @@
 // The powercut program: finds the command and hands it its arguments.
 #include "command.h"
 
-#include "recovery/ledger_engine.h"
+#include "engines.h"
 
 #include <fmt/format.h>
 
@@ -43,8 +43,7 @@ void print_usage(std::FILE* to) {
 }
 
 int dispatch(int count, char** arguments) {
-  std::vector<std::unique_ptr<engine::EngineKind>> engines;
-  engines.push_back(recovery::make_ledger_kind());
+  const auto all_engines = engines();
   const std::vector<std::string> all(arguments + 1, arguments + count);
   if (all.empty()) {
     print_usage(stderr);
@@ -61,7 +60,7 @@ int dispatch(int count, char** arguments) {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   for (const Command& command : kCommands) {
-    if (command.name == all[0]) return command.run({arguments[0], {all.begin() + 1, all.end()}, engines, interrupted});
+    if (command.name == all[0]) return command.run({arguments[0], {all.begin() + 1, all.end()}, all_engines, interrupted});
   }
   std::string message = "no command is called '" + all[0] + "'; there are:";
   for (const Command& command : kCommands) message.append(" ").append(command.name);

@@ -120,7 +120,7 @@ TEST_CASE("an engine that ends its process by itself is a violation, and a plan 
   // Opens nothing: the process ends.
   class Mortal final : public engine::Engine {
    public:
-    engine::Guarantee guarantee() const override { return engine::Guarantee::kDurable; }
+    engine::Guarantee guarantee(const faultfs::PersistenceModel& /*model*/) const override { return {}; }
     Result<std::unique_ptr<engine::Database>> open(faultfs::FileSystem& /*files*/, std::string_view /*directory*/,
                                                    const engine::Surroundings& /*surroundings*/) override {
       _exit(7);

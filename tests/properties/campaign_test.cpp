@@ -16,7 +16,7 @@ using namespace properties;
 class Crashing final : public engine::Engine {
  public:
   explicit Crashing(std::unique_ptr<engine::Engine> engine) : engine_(std::move(engine)) {}
-  engine::Guarantee guarantee() const override { return engine_->guarantee(); }
+  engine::Guarantee guarantee(const faultfs::PersistenceModel& model) const override { return engine_->guarantee(model); }
   Result<std::unique_ptr<engine::Database>> open(faultfs::FileSystem& files, std::string_view directory,
                                                  const engine::Surroundings& surroundings) override {
     if (files.exists(std::string(directory) + "/control").value()) std::abort();

@@ -17,17 +17,13 @@ class OneLockEngine final : public engine::EngineKind, public engine::Engine {
   std::string_view name() const override { return "one-lock"; }
   std::string_view summary() const override { return "one transaction at a time"; }
   std::span<const engine::Tunable> tunables() const override { return {}; }
-  std::span<const engine::Defect> defects() const override { return {}; }
+  bool has_sessions() const override { return true; }
   Result<std::unique_ptr<engine::Engine>> make(std::span<const engine::Option> /*options*/,
                                                std::span<const std::string> /*defects*/) const override {
     return std::unique_ptr<engine::Engine>(std::make_unique<OneLockEngine>());
   }
-  Result<void> describe_log(faultfs::FileSystem& /*files*/, std::string_view /*directory*/,
-                            const engine::LineSink& /*line*/) const override {
-    return success();
-  }
 
-  engine::Guarantee guarantee() const override { return engine::Guarantee::kDurable; }
+  engine::Guarantee guarantee(const faultfs::PersistenceModel& /*model*/) const override { return {}; }
   Result<std::unique_ptr<engine::Database>> open(faultfs::FileSystem& /*files*/, std::string_view /*directory*/,
                                                  const engine::Surroundings& surroundings) override {
     return std::unique_ptr<engine::Database>(std::make_unique<Database>(*surroundings.scheduler));
