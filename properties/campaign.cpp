@@ -109,6 +109,7 @@ Setting Campaign::setting_of(std::uint64_t seed) const {
   Setting setting{plan_.kind,  plan_.options, plan_.defects, plan_.model, plan_.workloads[seed % plan_.workloads.size()],
                   plan_.nested};
   setting.slow_io = plan_.slow_io;
+  setting.judged_by = plan_.judged_by;
   setting.options = drawn_options(*plan_.kind, plan_.options, plan_.defects, seed);
   if (!plan_.faults.empty()) setting.fault = draw_fault(plan_.faults[seed / plan_.workloads.size() % plan_.faults.size()], seed);
   return setting;
@@ -155,8 +156,7 @@ std::optional<Failure> Campaign::run(std::uint64_t seed, const Searcher::Outcome
   Searcher searcher(engine_for(setting), setting);
   const auto steps = steps_of_seed(setting, seed).value();
   auto failure = searcher.search(steps, search_plan(seed), outcome);
-  count.states += searcher.count().states;
-  count.recoveries += searcher.count().recoveries;
+  count.add(searcher.count());
   return failure;
 }
 
@@ -181,7 +181,7 @@ Result<WorkReport> run_campaign(Campaign& campaign, const WorkPlan& plan, const 
       SearchCount count;
       const auto failure = campaign.run(
           *seed, [&worker](std::uint64_t outcome) { worker.outcome(outcome); }, count);
-      worker.count(count.states, count.recoveries);
+      worker.count(count);
       worker.done();
       if (failure) worker.failed(*seed);
     }

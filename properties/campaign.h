@@ -25,6 +25,7 @@ struct CampaignPlan {
   std::vector<const Workload*> workloads;  // seeds take turns
   std::vector<faultfs::FaultKind> faults;  // each seed has one of these
   bool slow_io = false;
+  JudgedBy judged_by = JudgedBy::kGuarantee;
   std::uint32_t nested = 1;
   StepCount steps;
   std::optional<std::uint32_t> side_by_side_steps;  // where there are several sessions, so many in place of those

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "faultfs/fault.h"
 #include "faultfs/persistence_model.h"
+#include "properties/promises.h"
 #include "properties/step.h"
 #include "properties/violation.h"
 #include "properties/workload.h"
@@ -32,6 +33,7 @@ struct Setting {
   std::shared_ptr<const Workload> own_workload = nullptr;  // if it is the setting's own: that of a scenario
   std::string scenario = {};                               // the text of its file
   bool slow_io = false;  // every file operation lets other sessions go on meanwhile, as a real disk does
+  JudgedBy judged_by = JudgedBy::kGuarantee;
 };
 
 // A failure of given steps.

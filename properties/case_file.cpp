@@ -244,6 +244,7 @@ std::string to_json(const Case& failing) {
   json["seed"] = failing.seed;
   json["nested"] = failing.setting.nested;
   if (failing.setting.slow_io) json["slow_io"] = true;
+  if (failing.setting.judged_by != JudgedBy::kGuarantee) json["judged_by"] = to_string(failing.setting.judged_by);
   json["fault"] = nullptr;
   if (failing.setting.fault) {
     const faultfs::Fault& fault = *failing.setting.fault;
@@ -310,6 +311,10 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   failing.setting.nested = static_cast<std::uint32_t>(nested);
   if (reader.has("slow_io")) {
     POWERCUT_TRY(failing.setting.slow_io, reader.flag("slow_io"));
+  }
+  if (reader.has("judged_by")) {
+    POWERCUT_TRY(const std::string judged_by, reader.text("judged_by"));
+    POWERCUT_TRY(failing.setting.judged_by, judged_by_of(judged_by));
   }
   POWERCUT_TRY(const Json* const fault, reader.member("fault"));
   if (!fault->is_null()) {

@@ -5,6 +5,7 @@
 //   engine        its name; options {name: value}; defects [name]
 //   model         every knob by name
 //   workload      its name; seed; nested
+//   judged_by     "all" where it was held to more than its engine promises; absent where not
 //   steps         [{kind, session, isolation, commit, count, operations: [{kind, table, a, b, amount}]}]
 //   schedule      [number], the picks of who goes on; absent where every pick is 0
 //   crash_point   a number, or null when it failed with the power on; picks [number]

@@ -4,6 +4,7 @@
 #include "faultfs/hash.h"
 #include "faultfs/sim_file_system.h"
 #include "faultfs/tracing_file_system.h"
+#include "properties/losses.h"
 #include "properties/session_driver.h"
 #include "properties/side_by_side.h"
 
@@ -160,24 +161,50 @@ std::optional<Violation> Checker::recover(std::size_t depth, const faultfs::SimD
   auto opened = engine_.open(*files, kDatabaseDirectory, {narrator ? &*narrator : nullptr, nullptr});
   disk.set_crash_hook(nullptr);
   if (nested_violation) return nested_violation;
-  if (opened.has_error()) return Violation{Oracle::kAlive, "the database does not open: " + opened.error().message(), {}};
+  if (opened.has_error()) return judged({Oracle::kAlive, "the database does not open: " + opened.error().message(), {}});
   const std::unique_ptr<engine::Database> database = std::move(opened).value();
   auto made = database->new_session();
-  if (made.has_error()) return Violation{Oracle::kAlive, "no session: " + made.error().message(), {}};
+  if (made.has_error()) return judged({Oracle::kAlive, "no session: " + made.error().message(), {}});
   const std::unique_ptr<engine::Session> session = std::move(made).value();
 
   std::optional<Present> found = promised.expected;
+  std::optional<Model> left;  // if something is not there and need not be
   if (auto violation = compare(*database, *session, promised, found)) {
-    if (!promised.expected) return violation;
-    violation->summary = "a second recovery changed what the first had found: " + violation->summary;
-    violation->oracle = Oracle::kIdempotent;
-    return violation;
+    if (promised.expected) {
+      violation->summary = "a second recovery changed what the first had found: " + violation->summary;
+      violation->oracle = Oracle::kIdempotent;
+      return violation;
+    }
+    violation = judge_losses(*database, *session, promised, std::move(*violation), found, left);
+    if (violation || !left) return violation;
   }
+  const Promised kept{left ? *left : promised.model, promised.interrupted, promised.set_up};
   if (visits_recovery) {
-    return visit({NextCrash::Where::kAfterRecovery, 0, then, disk, {promised.model, promised.interrupted, promised.set_up, found}});
+    if (guarantee_.durable) {
+      return visit({NextCrash::Where::kAfterRecovery, 0, then, disk, {kept.model, kept.interrupted, kept.set_up, found}});
+    }
+    const Model next = kept.model.continued(*found);
+    return visit({NextCrash::Where::kAfterRecovery, 0, then, disk, {next, kept.interrupted, kept.set_up}});
   }
   if (observer != nullptr && then != Then::kNothing) observer->on_work();
-  if (then != Then::kNothing) return go_on(depth, *database, *session, promised, *found, then, visit);
+  if (then != Then::kNothing) return go_on(depth, *database, *session, kept, *found, then, visit);
+  return std::nullopt;
+}
+
+std::optional<Violation> Checker::judged(Violation violation) {
+  if (promises(guarantee_, violation.oracle)) return violation;
+  ++breaches_[static_cast<std::size_t>(violation.oracle)];
+  outcome_ = combine(hash64(as_bytes(to_string(violation.oracle))), 0);
+  return std::nullopt;
+}
+
+std::optional<Violation> Checker::judge_losses(engine::Database& database, engine::Session& session, const Promised& promised,
+                                               Violation found_wrong, std::optional<Present>& found, std::optional<Model>& left) {
+  Losses losses = look_at_losses(comparison_, database, session, promised, std::move(found_wrong), guarantee_, found);
+  if (losses.violation) return std::move(losses.violation);
+  for (std::size_t at = 0; at < kOracleCount; ++at) breaches_[at] += (losses.broken >> at) & 1U;
+  outcome_ = losses.left ? comparison_.outcome() : combine(losses.broken, 1);
+  left = std::move(losses.left);
   return std::nullopt;
 }
 
@@ -206,6 +233,10 @@ std::optional<Violation> Checker::recover_faulty(faultfs::FaultyFileSystem& faul
         std::optional<Present> found = promised.expected;
         violation = compare(*database, *session.value(), promised, found);
         error = comparison_.read_error();
+        if (violation && !error) {
+          std::optional<Model> left;
+          violation = judge_losses(*database, *session.value(), promised, std::move(*violation), found, left);
+        }
         if (violation && !error && fault.owed == FaultClass::kMedia && faulty.fired() && !promised.model.history().empty()) {
           // Damage of what was written last looks like a write that the crash tore. No log can tell.
           const Model earlier = promised.model.without_last();
@@ -277,7 +308,7 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
   // What the user does: again what was interrupted, perhaps with other values, or if it is there already (or was no
   // transaction) a small new one. Records of the same length in the place of those that were lost are what it takes to
   // bring a stale tail of the log back.
-  Model model = promised.model.recovered(found);
+  Model model = guarantee_.durable ? promised.model.recovered(found) : promised.model.continued(found);
   const bool is_set_up = !model.committed().tables[0].exists;
   const bool repeats = !is_set_up && promised.interrupted.kind == StepKind::kTransaction && found == 0;
   if (then == Then::kOtherWork && !repeats) return std::nullopt;
@@ -304,7 +335,7 @@ std::optional<Violation> Checker::go_on(std::size_t depth, engine::Database& dat
   if (nested_violation) return nested_violation;
   if (violation) {
     violation->summary = "after recovery: " + violation->summary;
-    return violation;
+    return judged(std::move(*violation));
   }
   if (visit) return visit({NextCrash::Where::kAfterWork, 0, then, disk, kept});
   return std::nullopt;

@@ -12,6 +12,7 @@
 #include "faultfs/sim_disk.h"
 #include "faultfs/trace.h"
 #include "properties/model_comparison.h"
+#include "properties/promises.h"
 #include "properties/timeline.h"
 #include "properties/violation.h"
 #include "properties/workload.h"
@@ -71,7 +72,11 @@ class Checker {
 
   // The setting must outlive the checker.
   Checker(engine::Engine& engine, const Setting& setting)
-      : engine_(engine), setting_(setting), workload_(*setting.workload), comparison_(*setting.workload) {}
+      : engine_(engine),
+        setting_(setting),
+        workload_(*setting.workload),
+        guarantee_(held_to(setting.judged_by, engine.guarantee(setting.model))),
+        comparison_(*setting.workload) {}
 
   // How many crashes may follow the first: as many as the setting says, but none where there is a fault.
   std::uint32_t most_nested() const { return setting_.fault ? 0 : std::min(setting_.nested, kMostNested); }
@@ -101,7 +106,9 @@ class Checker {
   faultfs::SimDisk& last_disk() { return *disks_[last_depth_]; }
   // How many operations of a recovery the setting's fault could have hit, at most.
   std::uint32_t eligible() const { return eligible_; }
-  // A hash of what the last recovery left, which was checked to be what the model says.
+  // How often a promise was broken that the engine is not held to.
+  const BreachCounts& breaches() const { return breaches_; }
+  // A hash of what the last recovery left, which was checked to be what the model says or less.
   std::uint64_t outcome() const { return outcome_; }
 
  private:
@@ -113,6 +120,12 @@ class Checker {
   std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised,
                                    std::optional<Present>& found);
 
+  // Nothing if the engine is not held to what the violation breaks; then that is counted.
+  std::optional<Violation> judged(Violation violation);
+  // Looks at a database that did not compare well: what is left if less may be there than was acknowledged, or the violation.
+  std::optional<Violation> judge_losses(engine::Database& database, engine::Session& session, const Promised& promised,
+                                        Violation found_wrong, std::optional<Present>& found, std::optional<Model>& left);
+
   // The fault that hits the recovery, or hit the work; what is owed then.
   std::optional<Violation> recover_faulty(faultfs::FaultyFileSystem& faulty, faultfs::FileSystem& files, const Promised& promised,
                                           const engine::Narrator* narrator);
@@ -121,12 +134,14 @@ class Checker {
   engine::Engine& engine_;
   const Setting& setting_;
   const Workload& workload_;
+  engine::Guarantee guarantee_;  // that it is held to
   ModelComparison comparison_;
   std::vector<std::unique_ptr<faultfs::SimDisk>> disks_;  // by depth
   std::size_t last_depth_ = 0;
   std::uint64_t recoveries_ = 0;
   std::uint64_t outcome_ = 0;
   std::uint32_t eligible_ = 0;
+  BreachCounts breaches_{};
 };
 
 }  // namespace powercut::properties

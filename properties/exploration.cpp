@@ -94,12 +94,12 @@ class CaseRound {
         round.point[report.point].report = report;
         round.point[report.point].done = true;
         worker.done();
-        worker.count(report.states, 0);
+        worker.count({report.states, 0});
         claimed = worker.claim();
         return claimed.has_value();
       };
       const auto enough = [&](std::uint64_t recoveries) {
-        worker.count(0, recoveries - seen);
+        worker.count({0, recoveries - seen});
         const bool spent = round.recoveries.fetch_add(recoveries - seen) + (recoveries - seen) >= most;
         seen = recoveries;
         if (spent) round.budget_spent = true;
@@ -109,7 +109,7 @@ class CaseRound {
       limits.most_points = kBeginNoFurther;
       const auto failure = explorer.explore(report_.explored.steps, limits, claim, point_done, enough,
                                             [&](std::uint64_t outcome) { worker.outcome(outcome); });
-      worker.count(0, explorer.recoveries() - seen);
+      worker.count({0, explorer.recoveries() - seen, explorer.breaches()});
       round.recoveries += explorer.recoveries() - seen;
       if (failure && failure->crash_point != kNoCrash) worker.failed(explorer.failing_point());
       if (claimed && !round.budget_spent && (!failure || failure->crash_point == kNoCrash)) {

@@ -171,7 +171,8 @@ class Explorer::Point {
     const Model& model = next.promised.model;
     std::uint64_t hash = next.disk.image_hash();
     for (const std::uint64_t value : {std::uint64_t{root.depth}, std::uint64_t{root.nested}, static_cast<std::uint64_t>(next.then),
-                                      std::uint64_t{next.promised.expected ? *next.promised.expected + 1 : 0}, model.hash()}) {
+                                      std::uint64_t{next.promised.expected ? *next.promised.expected + 1 : 0}, model.hash(),
+                                      std::uint64_t{model.history().size()}}) {
       hash = combine(hash, value);
     }
     return hash;

@@ -104,6 +104,8 @@ class Explorer {
   std::uint32_t failing_point() const { return points_ - 1; }
   const ScheduleCoverage& schedules() const { return schedules_; }
   std::uint64_t recoveries() const { return checker_.recoveries(); }
+  // How often a promise was broken that the engine is not held to.
+  const BreachCounts& breaches() const { return checker_.breaches(); }
 
  private:
   class Point;

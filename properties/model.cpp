@@ -187,6 +187,51 @@ Model Model::without_last() const {
   return earlier;
 }
 
+Model Model::continued(Present present) const {
+  POWERCUT_ASSERT(alone(), "the order of what several sessions did is not known");
+  Model next = *this;
+  if (present == 0) {
+    next.rolled_back();
+  } else {
+    next.acknowledged();
+  }
+  return next;
+}
+
+Model Model::with_only(const std::vector<bool>& kept) const {
+  POWERCUT_ASSERT(alone() && kept.size() == history_.size(), "each acknowledged transaction is kept or not");
+  Model other = *this;
+  for (auto changes = history_.rbegin(); changes != history_.rend(); ++changes) {
+    for (auto change = changes->rbegin(); change != changes->rend(); ++change) apply(other.committed_, *change, false);
+  }
+  other.history_.clear();
+  for (std::size_t at = 0; at < kept.size(); ++at) {
+    if (!kept[at]) {
+      other.abandoned_.insert(other.abandoned_.end(), history_[at].begin(), history_[at].end());
+      continue;
+    }
+    std::vector<Change> changes = history_[at];
+    for (Change& change : changes) other.reapply(other.committed_, change);
+    other.history_.push_back(std::move(changes));
+  }
+  other.working_ = other.committed_;
+  for (Change& change : other.open_[0].changes) other.reapply(other.working_, change);
+  return other;
+}
+
+// On a state that is not the one on which it was made.
+void Model::reapply(State& state, Change& change) {
+  const ModelTable& table = state.tables[change.table];
+  if (change.kind == Change::Kind::kTable) {
+    change.before_exists = table.exists;
+  } else {
+    const ModelRow* const before = table.find(change.key);
+    change.before_exists = before != nullptr;
+    change.before = before != nullptr ? before->row : std::string();
+  }
+  apply(state, change, true);
+}
+
 void Model::put(std::uint32_t table, std::string_view key, std::string_view row, std::size_t session) {
   Change change;
   change.table = table;

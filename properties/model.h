@@ -94,6 +94,10 @@ class Model {
 
   // The model, with so many sessions, of the database as a recovery left it.
   Model recovered(Present present, std::size_t sessions = 1) const;
+  // The same, for an engine that may yet lose more of what was acknowledged. Of a model with one session.
+  Model continued(Present present) const;
+  // Only these of the acknowledged transactions ever were. Of a model with one session.
+  Model with_only(const std::vector<bool>& kept) const;
   // Nothing is open, and the last acknowledged transaction never was. There must be one.
   Model without_last() const;
 
@@ -121,6 +125,7 @@ class Model {
   bool alone() const { return open_.size() == 1; }
   State with_changes(std::vector<Change> changes) const;
   static void apply(State& state, const Change& change, bool forward);
+  static void reapply(State& state, Change& change);
   static void apply_in_order(State& state, Orders& orders, std::vector<Change>& changes);
   static void change_table(State& state, const Orders& orders, Change& change);
   void record(Change change, std::size_t session);

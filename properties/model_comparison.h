@@ -36,6 +36,7 @@ class ModelComparison {
   std::optional<Violation> compare(engine::Database& database, engine::Session& session, const Promised& promised,
                                    std::optional<Present>& found);
 
+  const Workload& workload() const { return workload_; }
   // The error of the disk that kept the last comparison from reading all.
   std::optional<ErrorCode> read_error() const { return read_error_; }
   // A hash of what the last comparison that held found.

@@ -54,6 +54,7 @@ std::optional<Failure> Searcher::search(const Steps& steps, const SearchPlan& pl
   faultfs::Choices& schedule = plan.schedule ? static_cast<faultfs::Choices&>(given) : drawn;
   auto powered_on = timeline_.run(engine_, setting_, steps, schedule, at_moment);
   count_.recoveries += checker_.recoveries() - recoveries_before;
+  count_.breaches = checker_.breaches();
   if (!failure && powered_on && (!plan.only || powered_on->oracle == *plan.only))
     failure = Failure{{}, kNoCrash, {}, std::move(*powered_on)};
   if (failure) failure->schedule = without_trailing_zeros(plan.schedule ? given.picks() : drawn.picks());
@@ -76,6 +77,7 @@ std::optional<Violation> Searcher::execute(const Steps& steps, const Failure& ho
   faultfs::RecordedChoices schedule(how.schedule);
   auto powered_on = timeline_.run(engine_, setting_, steps, schedule, at_moment, watch);
   count_.recoveries += checker_.recoveries() - recoveries_before;
+  count_.breaches = checker_.breaches();
   return violation ? std::move(violation) : std::move(powered_on);
 }
 

@@ -11,7 +11,7 @@ struct OracleText {
   std::string_view summary;
 };
 
-constexpr std::array<OracleText, 8> kOracles{{
+constexpr std::array<OracleText, kOracleCount> kOracles{{
     {Oracle::kDurable, "durable", "every acknowledged transaction is there"},
     {Oracle::kAtomic, "atomic", "of any other transaction all or nothing is there, and nothing unless its commit was called"},
     {Oracle::kConsistent, "consistent", "the workload's invariants hold"},

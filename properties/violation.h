@@ -21,6 +21,8 @@ enum class Oracle : unsigned char {
   kHonest,      // damaged media give an error, never a wrong answer
 };
 
+inline constexpr std::size_t kOracleCount = 8;
+
 std::string_view to_string(Oracle oracle);
 std::string_view describe(Oracle oracle);
 // kInvalidArgument with the names there are.

@@ -39,6 +39,7 @@ struct alignas(64) WorkerFigures {
   std::atomic<std::uint64_t> items{0};
   std::atomic<std::uint64_t> states{0};
   std::atomic<std::uint64_t> recoveries{0};
+  std::array<std::atomic<std::uint64_t>, kOracleCount> breaches{};
   std::atomic<std::uint64_t> processor_nanoseconds{0};
   std::atomic<std::uint64_t> item{kNoItem};  // that it is working on
 };
@@ -189,6 +190,7 @@ class Pool {
       figures.items += worker.items;
       figures.count.states += worker.states;
       figures.count.recoveries += worker.recoveries;
+      for (std::size_t at = 0; at < kOracleCount; ++at) figures.count.breaches[at] += worker.breaches[at];
       nanoseconds += worker.processor_nanoseconds;
     }
     figures.processor_seconds = static_cast<double>(nanoseconds) / 1e9;
@@ -206,10 +208,15 @@ class Pool {
 
 }  // namespace
 
+void SearchCount::add(const SearchCount& other) {
+  states += other.states;
+  recoveries += other.recoveries;
+  for (std::size_t at = 0; at < kOracleCount; ++at) breaches[at] += other.breaches[at];
+}
+
 void WorkFigures::add(const WorkFigures& other) {
   items += other.items;
-  count.states += other.count.states;
-  count.recoveries += other.count.recoveries;
+  count.add(other.count);
   distinct_outcomes += other.distinct_outcomes;
   outcomes_at_least = outcomes_at_least || other.outcomes_at_least;
   processor_seconds += other.processor_seconds;
@@ -232,9 +239,12 @@ void Worker::failed(std::uint64_t item) { lower(shared_.failing_item, item); }
 
 void Worker::done() { ++figures_.items; }
 
-void Worker::count(std::uint64_t states, std::uint64_t recoveries) {
-  figures_.states.fetch_add(states, std::memory_order_relaxed);
-  figures_.recoveries.fetch_add(recoveries, std::memory_order_relaxed);
+void Worker::count(const SearchCount& since) {
+  figures_.states.fetch_add(since.states, std::memory_order_relaxed);
+  figures_.recoveries.fetch_add(since.recoveries, std::memory_order_relaxed);
+  for (std::size_t at = 0; at < kOracleCount; ++at) {
+    if (since.breaches[at] != 0) figures_.breaches[at].fetch_add(since.breaches[at], std::memory_order_relaxed);
+  }
   figures_.processor_nanoseconds.store(processor_nanoseconds() - began_, std::memory_order_relaxed);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "faultfs/result.h"
+#include "properties/promises.h"
 
 #include <atomic>
 #include <cstddef>
@@ -20,6 +21,9 @@ inline constexpr std::uint32_t kMostJobs = 256;
 struct SearchCount {
   std::uint64_t states = 0;      // crash states booted from the timeline
   std::uint64_t recoveries = 0;  // these and the ones nested in them
+  BreachCounts breaches{};       // promises that were broken and not held to
+
+  void add(const SearchCount& other);
 };
 
 struct WorkPlan {
@@ -60,7 +64,7 @@ class Worker {
   // The item is done; the figures of this worker since it began, so far.
   void done();
   // A sign of life: what was counted since the last.
-  void count(std::uint64_t states, std::uint64_t recoveries);
+  void count(const SearchCount& since);
   // The hash of a recovered state.
   void outcome(std::uint64_t hash);
 

@@ -27,6 +27,9 @@ po::options_description setting_options() {
   options.add_options()("isolation", po::value<std::string>()->value_name("LEVEL"),
                         "of every transaction, where there are several sessions: read-uncommitted, read-committed, "
                         "repeatable-read or serializable (default: each transaction draws its own)");
+  options.add_options()("judge-by", po::value<std::string>()->default_value("guarantee"),
+                        "what the engine is held to: what it promises in its mode (guarantee), every promise (all), or nothing: "
+                        "then what breaks is only counted");
   options.add_options()("slow-io", "every file operation lets other sessions go on meanwhile, as a real disk does");
   options.add_options()("model", po::value<std::string>()->default_value("posix"),
                         "what a crash may keep (see: powercut list models)");
@@ -46,9 +49,9 @@ po::options_description campaign_options() {
 
 namespace {
 
-// Those that are named, or all that can be what the other options ask for: a disk that fails is for one session alone, a level
-// for several.
-Result<std::vector<const properties::Workload*>> workloads_for(const po::variables_map& values) {
+// Those that are named, or all that can be what the other options ask for: a disk that fails is for one session alone,
+// as is an engine without sessions side by side; a level is for several.
+Result<std::vector<const properties::Workload*>> workloads_for(const po::variables_map& values, const engine::EngineKind& kind) {
   const bool fails = values.count("fault") > 0;
   const bool has_level = values.count("isolation") > 0;
   std::vector<const properties::Workload*> all;
@@ -59,10 +62,14 @@ Result<std::vector<const properties::Workload*>> workloads_for(const po::variabl
         return Error(ErrorCode::kInvalidArgument,
                      fmt::format("--fault with --workload {}: faults are for workloads of one session", name));
       }
+      if (!kind.has_sessions() && workload->sessions() > 1) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("--workload {}: {} has one session at a time, and that workload has several", name, kind.name()));
+      }
       all.push_back(workload);
     }
   } else {
-    const auto there_are = fails ? properties::workloads_alone() : properties::workloads();
+    const auto there_are = fails || !kind.has_sessions() ? properties::workloads_alone() : properties::workloads();
     all.assign(there_are.begin(), there_are.end());
   }
   if (has_level && std::all_of(all.begin(), all.end(), [](const auto* workload) { return workload->sessions() == 1; })) {
@@ -92,7 +99,8 @@ Result<properties::CampaignPlan> campaign_plan(const Invocation& invocation, con
       plan.faults.push_back(fault);
     }
   }
-  POWERCUT_TRY(plan.workloads, workloads_for(values));
+  POWERCUT_TRY(plan.workloads, workloads_for(values, *plan.kind));
+  POWERCUT_TRY(plan.judged_by, properties::judged_by_of(values["judge-by"].as<std::string>()));
   if (values.count("isolation") > 0) {
     POWERCUT_TRY(plan.steps.isolation, properties::isolation_level(values["isolation"].as<std::string>()));
   }
@@ -122,7 +130,7 @@ namespace {
 
 std::string words(const engine::EngineKind& kind, const std::vector<engine::Option>& engine_options,
                   const std::vector<std::string>& defects, const std::vector<const properties::Workload*>& workloads,
-                  const faultfs::PersistenceModel& model, std::uint32_t nested, bool slow_io) {
+                  const faultfs::PersistenceModel& model, std::uint32_t nested, bool slow_io, properties::JudgedBy judged_by) {
   std::string all;
   const auto add = [&](const std::string& name, const std::string& value) { all += " --" + name + " " + shell_word(value); };
   add("engine", std::string(kind.name()));
@@ -133,20 +141,23 @@ std::string words(const engine::EngineKind& kind, const std::vector<engine::Opti
   for (const auto& knob : changed_knobs(model)) add("set", knob);
   add("nested", std::to_string(nested));
   if (slow_io) all += " --slow-io";
+  if (judged_by != properties::JudgedBy::kGuarantee) all.append(" --judge-by ").append(to_string(judged_by));
   return all;
 }
 
 }  // namespace
 
 std::string setting_words(const properties::CampaignPlan& plan) {
-  std::string all = words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested, plan.slow_io);
+  std::string all =
+      words(*plan.kind, plan.options, plan.defects, plan.workloads, plan.model, plan.nested, plan.slow_io, plan.judged_by);
   if (plan.steps.isolation) all.append(" --isolation ").append(properties::to_string(*plan.steps.isolation));
   for (const faultfs::FaultKind fault : plan.faults) all.append(" --fault ").append(faultfs::info(fault).name);
   return all;
 }
 
 std::string setting_words(const properties::Setting& setting) {
-  return words(*setting.kind, setting.options, setting.defects, {setting.workload}, setting.model, setting.nested, setting.slow_io);
+  return words(*setting.kind, setting.options, setting.defects, {setting.workload}, setting.model, setting.nested, setting.slow_io,
+               setting.judged_by);
 }
 
 }  // namespace powercut::tools

@@ -306,6 +306,8 @@ class ExploreCommand {
                counted(report.cases.size(), "case"), counted(all.points_done, "crash point"),
                grouped(report.figures.count.recoveries), grouped(all.figures.distinct_outcomes),
                grouped(static_cast<std::uint64_t>(rate(report))));
+    const std::string breaches = properties::to_text(report.figures.count.breaches);
+    if (!breaches.empty()) fmt::print("broken, and not promised: {}\n", breaches);
     if (finding) {
       print_finding(*finding);
       return;
@@ -366,6 +368,8 @@ class ExploreCommand {
     }
     document["recoveries"] = report.figures.count.recoveries;
     document["recoveries_per_second_per_core"] = static_cast<std::uint64_t>(rate(report));
+    document["judged_by"] = to_string(setting.judged_by);
+    document["broken_and_not_promised"] = breaches_json(report.figures.count.breaches);
     document["violation"] = nullptr;
     if (finding) document["violation"] = to_json(*finding);
     fmt::print("{}\n", document.dump(2));

@@ -107,6 +107,14 @@ nlohmann::ordered_json to_json(const Finding& finding) {
           {"replay", finding.replay}};
 }
 
+nlohmann::ordered_json breaches_json(const properties::BreachCounts& counts) {
+  auto json = nlohmann::ordered_json::object();
+  for (std::size_t at = 0; at < counts.size(); ++at) {
+    if (counts[at] > 0) json[std::string(to_string(static_cast<properties::Oracle>(at)))] = counts[at];
+  }
+  return json;
+}
+
 std::string shell_word(const std::string& text) {
   const bool plain =
       !text.empty() &&

@@ -38,6 +38,9 @@ Result<Finding> investigate(const Invocation& invocation, Finding finding, const
 void print_finding(const Finding& finding);
 nlohmann::ordered_json to_json(const Finding& finding);
 
+// {"durable": 12, …}: those that are not 0.
+nlohmann::ordered_json breaches_json(const properties::BreachCounts& counts);
+
 // The word as a shell takes it.
 std::string shell_word(const std::string& text);
 

@@ -123,6 +123,8 @@ class RunCommand {
     fmt::print("{} cases · {} crash states · {} recoveries · {} distinct outcomes · {} recoveries/s per core · {}\n",
                grouped(figures.items), grouped(figures.count.states), grouped(figures.count.recoveries), outcomes(figures),
                grouped(static_cast<std::uint64_t>(rate(figures))), report.failing_item ? "1 violation" : "no violation");
+    const std::string breaches = properties::to_text(figures.count.breaches);
+    if (!breaches.empty()) fmt::print("broken, and not promised: {}\n", breaches);
     if (!finding) return;
     print_finding(*finding);
   }
@@ -147,6 +149,8 @@ class RunCommand {
     document["distinct_outcomes"] = figures.distinct_outcomes;
     document["distinct_outcomes_is_a_lower_bound"] = figures.outcomes_at_least;
     document["recoveries_per_second_per_core"] = static_cast<std::uint64_t>(rate(figures));
+    document["judged_by"] = to_string(plan_.judged_by);
+    document["broken_and_not_promised"] = breaches_json(figures.count.breaches);
     document["violation"] = nullptr;
     if (finding) document["violation"] = to_json(*finding);
     fmt::print("{}\n", document.dump(2));
