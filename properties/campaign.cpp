@@ -3,7 +3,6 @@
 #include "faultfs/assert.h"
 #include "faultfs/random.h"
 #include "properties/replay.h"
-#include "properties/shrink.h"
 
 #include <algorithm>
 
@@ -168,7 +167,7 @@ std::optional<Case> Campaign::simplest_case(std::uint64_t seed) {
   const auto steps = steps_of_seed(failing.setting, seed);
   const auto failure = searcher.search(steps.value(), search_plan(seed));
   if (!failure) return std::nullopt;
-  Shrunk shrunk = shrink(searcher, steps, *failure, random_finder(searcher));
+  Shrunk shrunk = shrink(searcher, steps, *failure, random_finder(searcher), plan_.shrink_recoveries);
   failing.steps = std::move(shrunk.steps);
   failing.failure = std::move(shrunk.failure);
   complete(failing);

@@ -4,6 +4,7 @@
 
 #include "properties/case.h"
 #include "properties/search.h"
+#include "properties/shrink.h"
 #include "properties/workers.h"
 
 #include <atomic>
@@ -28,7 +29,8 @@ struct CampaignPlan {
   JudgedBy judged_by = JudgedBy::kGuarantee;
   std::uint32_t nested = 1;
   StepCount steps;
-  std::optional<std::uint32_t> side_by_side_steps;  // where there are several sessions, so many in place of those
+  std::optional<std::uint32_t> side_by_side_steps;      // where there are several sessions, so many in place of those
+  std::uint64_t shrink_recoveries = kShrinkRecoveries;  // that making a failure simple may take
   std::uint32_t boots_per_point = 2;
   std::uint32_t points_of_16 = 8;
   // Of 16 seeds, so many have their transactions joined into long ones, and the checkpoints between them made inside: what

@@ -1,6 +1,7 @@
 #include "bench_plot.h"
 
 #include "bench_report.h"
+#include "html.h"
 #include "terminal.h"
 
 #include <fmt/format.h>
@@ -44,20 +45,6 @@ std::string style() {
          "@media(prefers-color-scheme:dark){.bg{fill:#16181c}.grid{stroke:#33363c}.axis{stroke:#9aa0a6}.text{fill:#ececec}"
          ".dim{fill:#b4b8bd}" +
          dark + "}</style>\n";
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char letter : text) {
-    if (letter == '&') {
-      out += "&amp;";
-    } else if (letter == '<') {
-      out += "&lt;";
-    } else {
-      out += letter;
-    }
-  }
-  return out;
 }
 
 // Of a round number: "10 us", not "10.0 us".
@@ -207,7 +194,7 @@ class Picture {
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : " L", x(summary.clients), y(value));
       points +=
           fmt::format("<circle class=\"f{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}, {} clients: {}{}</title></circle>\n",
-                      at % kColours.size(), x(summary.clients), y(value), escaped(bench_.contenders[shown_[at]].name),
+                      at % kColours.size(), x(summary.clients), y(value), html_text(bench_.contenders[shown_[at]].name),
                       summary.clients, curve.name.empty() ? number(value) : duration_text(value),
                       curve.name.empty() ? " a second" : " " + std::string(curve.name));
     }
@@ -223,7 +210,7 @@ class Picture {
   void text(double x, double y, std::string_view anchor, std::string_view style_class, std::string_view what,
             std::string_view more = "") {
     out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" {}>{}</text>\n", style_class, x, y, anchor,
-                        more, escaped(what));
+                        more, html_text(what));
   }
 
   const Bench& bench_;
@@ -244,7 +231,7 @@ std::string bench_html(const Bench& bench) {
          "<title>powercut bench</title>\n"
          "<style>body{margin:1.5rem;background:#fdfdfb;color:#222}svg{max-width:100%;height:auto}pre{overflow-x:auto}"
          "@media(prefers-color-scheme:dark){body{background:#16181c;color:#ececec}}</style>\n" +
-         bench_svg(bench) + "<pre>" + escaped(bench_text(bench)) + "</pre>\n</html>\n";
+         bench_svg(bench) + "<pre>" + html_text(bench_text(bench)) + "</pre>\n</html>\n";
 }
 
 }  // namespace powercut::tools

@@ -36,6 +36,7 @@ int replay_command(const Invocation& invocation);
 int scenario_command(const Invocation& invocation);
 int kill_command(const Invocation& invocation);
 int log_command(const Invocation& invocation);
+int survey_command(const Invocation& invocation);
 int bench_command(const Invocation& invocation);
 int list_command(const Invocation& invocation);
 int bench_recovery_command(const Invocation& invocation);

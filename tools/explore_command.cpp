@@ -317,7 +317,8 @@ class ExploreCommand {
     if (report.ended == Ended::kInterrupted) fmt::print("interrupted; ");
     if (report.ended == Ended::kBudget) fmt::print("stopped at the budget; ");
     if (report.ended == Ended::kDone && all.coverage.exhaustive) {
-      fmt::print("every one of the {} crash states{} holds", power_of_two(all.total_bits), of_schedules);
+      fmt::print("every one of the {} crash states{} {}", power_of_two(all.total_bits), of_schedules,
+                 breaches.empty() ? "holds" : "keeps what is promised");
       if (all.explored.setting.nested > 0) {
         if (all.nested_coverage.exhaustive) {
           fmt::print(", and whatever up to {} may leave", counted(report.cases.front().explored.setting.nested, "further crash"));

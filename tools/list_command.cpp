@@ -48,18 +48,21 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
     for (const auto& fault : faultfs::fault_kinds()) add(fault.name, fault.summary);
   } else if (what == "knobs") {
     for (const auto& knob : faultfs::knobs()) add(knob.name, fmt::format("{} ({})", knob.summary, knob.values));
-  } else if (what == "defects" || what == "options") {
+  } else if (what == "defects" || what == "options" || what == "modes") {
     POWERCUT_TRY(const engine::EngineKind* const engine, properties::find_engine(invocation.engines, engine_name));
-    if (what == "defects") {
+    if (what == "modes") {
+      for (const auto& mode : engine->modes()) add(mode.name, mode.summary);
+    } else if (what == "defects") {
       for (const auto& defect : engine->defects()) add(defect.name, fmt::format("{}{}", defect.summary, note(defect.needs)));
     } else {
       for (const auto& tunable : engine->tunables())
         add(tunable.name, fmt::format("{} (default {})", tunable.summary, tunable.preset));
     }
   } else {
-    return Error(ErrorCode::kInvalidArgument,
-                 "cannot list '" + what +
-                     "'; there are: engines, workloads, models, knobs (of a model), faults, defects and options (of an engine)");
+    return Error(
+        ErrorCode::kInvalidArgument,
+        "cannot list '" + what +
+            "'; there are: engines, workloads, models, knobs (of a model), faults, defects, options and modes (of an engine)");
   }
   return all;
 }
@@ -68,17 +71,19 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
 
 int list_command(const Invocation& invocation) {
   po::options_description options("options");
-  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "whose defects and options");
+  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "whose defects, options and modes");
   po::options_description hidden;
   hidden.add_options()("what", po::value<std::string>());
   po::positional_options_description positional;
   positional.add("what", 1);
-  const Parsed parsed = parse(invocation, "list engines | workloads | models | knobs | faults | defects | options [OPTIONS]",
-                              "powercut list defects", options, positional, hidden);
+  const Parsed parsed =
+      parse(invocation, "list engines | workloads | models | knobs | faults | defects | options | modes [OPTIONS]",
+            "powercut list defects", options, positional, hidden);
   if (parsed.exit_status) return *parsed.exit_status;
   if (parsed.values.count("what") == 0) {
-    return fail(kWrongUsage,
-                "list what? There are: engines, workloads, models, knobs (of a model), faults, defects and options (of an engine)");
+    return fail(
+        kWrongUsage,
+        "list what? There are: engines, workloads, models, knobs (of a model), faults, defects, options and modes (of an engine)");
   }
   const auto json = wants_json(parsed.values);
   if (json.has_error()) return fail(json.error());

@@ -24,12 +24,13 @@ struct Command {
   int (*run)(const Invocation&);
 };
 
-constexpr std::array<Command, 8> kCommands{{
+constexpr std::array<Command, 9> kCommands{{
     {"run", "run seeds: crash, recover and check each at random points", run_command},
     {"explore", "visit every crash state of a case, not a sample", explore_command},
     {"replay", "run one failure again and tell what happened", replay_command},
     {"scenario", "run the sessions and crashes that a file describes", scenario_command},
     {"kill", "kill a process at work on a real directory, again and again", kill_command},
+    {"survey", "engines in their modes on disks of several kinds: which promise holds", survey_command},
     {"log", "print the log of a database in a directory as text", log_command},
     {"bench", "measure throughput, latency and recovery on a real disk", bench_command},
     {"list", "list engines, workloads, models or defects", list_command},
