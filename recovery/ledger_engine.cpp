@@ -76,7 +76,11 @@ class LedgerEngine final : public engine::Engine {
  public:
   explicit LedgerEngine(ledger::Options options) : options_(options) {}
 
-  engine::Guarantee guarantee(const faultfs::PersistenceModel& /*model*/) const override { return {}; }
+  engine::Guarantee guarantee(const faultfs::PersistenceModel& /*model*/) const override {
+    engine::Guarantee all;
+    all.source = "docs/ARCHITECTURE.md: every promise, in every mode";
+    return all;
+  }
 
   Result<std::unique_ptr<engine::Database>> open(FileSystem& files, std::string_view directory,
                                                  const engine::Surroundings& surroundings) override;
@@ -145,6 +149,10 @@ class LedgerKind final : public engine::EngineKind {
   }
   std::span<const engine::Tunable> tunables() const override { return ledger::tunables(); }
   std::span<const engine::Defect> defects() const override { return ledger::defects(); }
+  std::vector<engine::Mode> modes() const override {
+    return {{"default", "locks are given back when the commit is durable", {}},
+            {"early-release", "locks are given back before", {{"early-release", "yes"}}}};
+  }
   bool has_sessions() const override { return true; }
 
   Result<std::unique_ptr<engine::Engine>> make(std::span<const engine::Option> options,
