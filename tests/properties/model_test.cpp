@@ -62,4 +62,38 @@ TEST_CASE("the model keeps what was acknowledged, and forgets what was rolled ba
   });
 }
 
+TEST_CASE("a model without some of what was acknowledged holds the rest") {
+  Model model(2);
+  model.create_table(0);
+  model.create_table(1);
+  for (const auto& [key, row] : {std::pair("a", "1"), std::pair("b", "1"), std::pair("a", "2")}) {
+    model.put(1, key, row);
+    model.commit_called();
+    model.acknowledged();
+  }
+  model.put(1, "a", "3");
+  model.commit_called();
+
+  const Model no_first = model.with_only({false, true, true});
+  CHECK(!no_first.committed().tables[0].exists);
+  REQUIRE(no_first.committed().tables[1].rows.size() == 2);
+  CHECK(no_first.committed().tables[1].find("a")->row == "2");
+  CHECK(no_first.history().size() == 2);
+  CHECK(!no_first.history()[1][0].before_exists);
+  CHECK(no_first.with(1).tables[1].find("a")->row == "3");
+
+  const Model prefix = model.with_only({true, true, false});
+  CHECK(prefix.committed().tables[1].find("a")->row == "1");
+  CHECK(prefix.committed().hash == model.without_last().committed().hash);
+  CHECK(model.with_only({true, true, true}).committed().hash == model.committed().hash);
+
+  const Model there = model.continued(1);
+  CHECK(there.committed().tables[1].find("a")->row == "3");
+  CHECK(there.history().size() == 4);
+  CHECK(there.in_doubt().empty());
+  const Model gone = model.continued(0);
+  CHECK(gone.committed().tables[1].find("a")->row == "2");
+  CHECK(gone.history().size() == 3);
+}
+
 }  // namespace powercut::testing
