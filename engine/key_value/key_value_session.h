@@ -3,8 +3,7 @@
 //   't' table name               ->  number of the table (u32 big-endian), schema
 //   'r' number of the table, key ->  row
 //
-// Numbers are not used again while a transaction is open, nor ever by a table with rows left: a table is dropped with its rows,
-// in one batch.
+// A number is never used again while rows of its table are left: a table is dropped with its rows, in one batch.
 #pragma once
 
 #include "engine/engine.h"
