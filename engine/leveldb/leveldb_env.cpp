@@ -3,6 +3,8 @@
 #include "engine/leveldb/leveldb_status.h"
 #include "faultfs/assert.h"
 
+#include <memory>
+
 namespace powercut::engine {
 namespace {
 
@@ -10,14 +12,12 @@ using faultfs::OpenMode;
 
 class NoLock final : public leveldb::FileLock {};
 
-}  // namespace
-
-template <class Operation>
-leveldb::Status LevelDbEnv::ask(const std::string& path, Operation&& operation) {
-  if (!process_.alive) return leveldb::Status::IOError(path, "the process is dead");
-  const Result<void> answer = operation();
+template <class T>
+leveldb::Status told(const std::string& path, const Result<T>& answer) {
   return answer.has_error() ? to_status(path, answer.error()) : leveldb::Status::OK();
 }
+
+}  // namespace
 
 void LevelDbEnv::work() {
   while (!work_.empty()) {
@@ -28,96 +28,83 @@ void LevelDbEnv::work() {
 }
 
 leveldb::Status LevelDbEnv::NewSequentialFile(const std::string& path, leveldb::SequentialFile** result) {
-  *result = nullptr;
-  return ask(path, [&]() -> Result<void> {
-    POWERCUT_TRY(auto file, files_.open(path, OpenMode::kRead));
-    *result = new LevelDbSequentialFile(process_, path, std::move(file));
-    return success();
-  });
+  auto file = files_.open(path, OpenMode::kRead);
+  *result = file.has_value() ? new LevelDbSequentialFile(path, std::move(file).value()) : nullptr;
+  return told(path, file);
 }
 
 leveldb::Status LevelDbEnv::NewRandomAccessFile(const std::string& path, leveldb::RandomAccessFile** result) {
   *result = nullptr;
-  return ask(path, [&]() -> Result<void> {
-    POWERCUT_TRY(auto file, files_.open(path, OpenMode::kRead));
-    POWERCUT_TRY(const auto bytes, file->size());
-    *result = new LevelDbRandomAccessFile(process_, path, std::move(file), bytes);
-    return success();
-  });
+  auto file = files_.open(path, OpenMode::kRead);
+  if (file.has_error()) return told(path, file);
+  const auto bytes = file.value()->size();
+  if (bytes.has_value()) *result = new LevelDbRandomAccessFile(path, std::move(file).value(), bytes.value());
+  return told(path, bytes);
 }
 
 // O_TRUNC | O_CREAT.
 leveldb::Status LevelDbEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** result) {
   *result = nullptr;
-  return ask(path, [&]() -> Result<void> {
-    POWERCUT_TRY(auto file, files_.open(path, OpenMode::kCreate));
-    POWERCUT_TRY(const auto bytes, file->size());
-    if (bytes > 0) POWERCUT_TRYV(file->resize(0));
-    *result = new LevelDbWritableFile(process_, files_, path, std::move(file), 0);
-    return success();
-  });
+  auto file = files_.open(path, OpenMode::kCreate);
+  if (file.has_error()) return told(path, file);
+  const auto bytes = file.value()->size();
+  if (bytes.has_error()) return told(path, bytes);
+  if (bytes.value() > 0) {
+    const auto cut_off = file.value()->resize(0);
+    if (cut_off.has_error()) return told(path, cut_off);
+  }
+  *result = new LevelDbWritableFile(files_, path, std::move(file).value(), 0);
+  return leveldb::Status::OK();
 }
 
 // O_APPEND | O_CREAT. Nobody else makes the file longer, so its end is known.
 leveldb::Status LevelDbEnv::NewAppendableFile(const std::string& path, leveldb::WritableFile** result) {
   *result = nullptr;
-  return ask(path, [&]() -> Result<void> {
-    POWERCUT_TRY(auto file, files_.open(path, OpenMode::kCreate));
-    POWERCUT_TRY(const auto bytes, file->size());
-    *result = new LevelDbWritableFile(process_, files_, path, std::move(file), bytes);
-    return success();
-  });
+  auto file = files_.open(path, OpenMode::kCreate);
+  if (file.has_error()) return told(path, file);
+  const auto bytes = file.value()->size();
+  if (bytes.has_value()) *result = new LevelDbWritableFile(files_, path, std::move(file).value(), bytes.value());
+  return told(path, bytes);
 }
 
 // access() == 0: an error is a no.
 bool LevelDbEnv::FileExists(const std::string& path) {
-  if (!process_.alive) return false;
   const auto exists = files_.exists(path);
   return exists.has_value() && exists.value();
 }
 
 leveldb::Status LevelDbEnv::GetChildren(const std::string& directory, std::vector<std::string>* result) {
   result->clear();
-  return ask(directory, [&]() -> Result<void> {
-    POWERCUT_TRY(auto entries, files_.list(directory));
-    for (auto& entry : entries) result->push_back(std::move(entry.name));
-    return success();
-  });
+  auto entries = files_.list(directory);
+  if (entries.has_error()) return told(directory, entries);
+  for (auto& entry : entries.value()) result->push_back(std::move(entry.name));
+  return leveldb::Status::OK();
 }
 
-leveldb::Status LevelDbEnv::RemoveFile(const std::string& path) {
-  return ask(path, [&] { return files_.remove(path); });
-}
+leveldb::Status LevelDbEnv::RemoveFile(const std::string& path) { return told(path, files_.remove(path)); }
 
-leveldb::Status LevelDbEnv::CreateDir(const std::string& directory) {
-  return ask(directory, [&] { return files_.make_directory(directory); });
-}
+leveldb::Status LevelDbEnv::CreateDir(const std::string& directory) { return told(directory, files_.make_directory(directory)); }
 
-leveldb::Status LevelDbEnv::RemoveDir(const std::string& directory) {
-  return ask(directory, [&] { return files_.remove_directory(directory); });
-}
+leveldb::Status LevelDbEnv::RemoveDir(const std::string& directory) { return told(directory, files_.remove_directory(directory)); }
 
 leveldb::Status LevelDbEnv::GetFileSize(const std::string& path, std::uint64_t* bytes) {
   *bytes = 0;
-  return ask(path, [&]() -> Result<void> {
-    POWERCUT_TRY(const auto file, files_.open(path, OpenMode::kRead));
-    POWERCUT_TRY(*bytes, file->size());
-    return success();
-  });
+  const auto file = files_.open(path, OpenMode::kRead);
+  if (file.has_error()) return told(path, file);
+  const auto size = file.value()->size();
+  if (size.has_value()) *bytes = size.value();
+  return told(path, size);
 }
 
 leveldb::Status LevelDbEnv::RenameFile(const std::string& from, const std::string& to) {
-  return ask(from, [&] { return files_.rename(from, to); });
+  return told(from, files_.rename(from, to));
 }
 
 // Nobody else is there, but the file is made.
 leveldb::Status LevelDbEnv::LockFile(const std::string& path, leveldb::FileLock** lock) {
-  *lock = nullptr;
-  return ask(path, [&]() -> Result<void> {
-    POWERCUT_TRYV(files_.open(path, OpenMode::kCreate));
-    *lock = new NoLock;
-    return success();
-  });
+  const auto file = files_.open(path, OpenMode::kCreate);
+  *lock = file.has_value() ? new NoLock : nullptr;
+  return told(path, file);
 }
 
 leveldb::Status LevelDbEnv::UnlockFile(leveldb::FileLock* lock) {

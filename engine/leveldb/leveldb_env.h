@@ -5,6 +5,7 @@
 
 #include "engine/leveldb/leveldb_files.h"
 #include "faultfs/file_system.h"
+#include "faultfs/powered_file_system.h"
 
 #include <leveldb/env.h>
 
@@ -17,11 +18,11 @@ namespace powercut::engine {
 
 class LevelDbEnv final : public leveldb::Env {
  public:
-  // One a database. The file system must outlive it.
+  // One a database, and one a process: who opens the database again after a crash has another. The file system must outlive it.
   explicit LevelDbEnv(faultfs::FileSystem& files) : files_(files) {}
 
   // From now on nothing reaches the file system, and every operation fails.
-  void die() { process_.alive = false; }
+  void die() { files_.fail_now(); }
   bool has_work() const { return !work_.empty(); }
   // Runs what waits for the background thread, and what that asks for in turn. Not from within LevelDB, which holds its mutex.
   void work();
@@ -47,12 +48,7 @@ class LevelDbEnv final : public leveldb::Env {
   void SleepForMicroseconds(int /*microseconds*/) override {}
 
  private:
-  // Calls `operation` unless the process is dead.
-  template <class Operation>
-  leveldb::Status ask(const std::string& path, Operation&& operation);
-
-  faultfs::FileSystem& files_;
-  Process process_;
+  faultfs::PoweredFileSystem files_;
   std::deque<std::pair<void (*)(void*), void*>> work_;
 };
 

@@ -10,14 +10,11 @@ namespace {
 
 constexpr std::size_t kBufferBytes = 65536;  // kWritableFileBufferSize
 
-leveldb::Status dead(const std::string& path) { return leveldb::Status::IOError(path, "the process is dead"); }
-
 std::span<std::byte> bytes_at(char* place, std::size_t bytes) { return std::as_writable_bytes(std::span(place, bytes)); }
 
 }  // namespace
 
 leveldb::Status LevelDbSequentialFile::Read(std::size_t bytes, leveldb::Slice* result, char* scratch) {
-  if (!process_.alive) return dead(path_);
   const auto read = file_->read(position_, bytes_at(scratch, bytes));
   if (read.has_error()) return to_status(path_, read.error());
   position_ += read.value();
@@ -33,7 +30,6 @@ leveldb::Status LevelDbSequentialFile::Skip(std::uint64_t bytes) {
 leveldb::Status LevelDbRandomAccessFile::Read(std::uint64_t offset, std::size_t bytes, leveldb::Slice* result,
                                               char* scratch) const {
   *result = leveldb::Slice();
-  if (!process_.alive) return dead(path_);
   if (offset + bytes > bytes_) return leveldb::Status::IOError(path_, "Invalid argument");
   const auto read = faultfs::read_full(*file_, offset, bytes_at(scratch, bytes));
   if (read.has_error()) return to_status(path_, read.error());
@@ -71,7 +67,6 @@ leveldb::Status LevelDbWritableFile::Flush() {
 }
 
 leveldb::Status LevelDbWritableFile::Sync() {
-  if (!process_.alive) return dead(path_);
   if (faultfs::name_of(path_).starts_with("MANIFEST")) {
     const auto synced = files_.sync_directory(faultfs::parent_of(path_));
     if (synced.has_error()) return to_status(std::string(faultfs::parent_of(path_)), synced.error());
@@ -83,7 +78,6 @@ leveldb::Status LevelDbWritableFile::Sync() {
 }
 
 leveldb::Status LevelDbWritableFile::write(std::string_view bytes) {
-  if (!process_.alive) return dead(path_);
   while (!bytes.empty()) {
     const auto taken = file_->write(position_, std::as_bytes(std::span(bytes)));
     if (taken.has_error()) return to_status(path_, taken.error());

@@ -13,22 +13,15 @@
 
 namespace powercut::engine {
 
-// The process that has the files open: dead, it reads and writes nothing any more.
-struct Process {
-  bool alive = true;
-};
-
 // PosixSequentialFile: what one read() gives is handed on, also if it is less than asked.
 class LevelDbSequentialFile final : public leveldb::SequentialFile {
  public:
-  LevelDbSequentialFile(const Process& process, std::string path, std::unique_ptr<faultfs::File> file)
-      : process_(process), path_(std::move(path)), file_(std::move(file)) {}
+  LevelDbSequentialFile(std::string path, std::unique_ptr<faultfs::File> file) : path_(std::move(path)), file_(std::move(file)) {}
 
   leveldb::Status Read(std::size_t bytes, leveldb::Slice* result, char* scratch) override;
   leveldb::Status Skip(std::uint64_t bytes) override;
 
  private:
-  const Process& process_;
   std::string path_;
   std::unique_ptr<faultfs::File> file_;
   std::uint64_t position_ = 0;
@@ -38,13 +31,12 @@ class LevelDbSequentialFile final : public leveldb::SequentialFile {
 // are.
 class LevelDbRandomAccessFile final : public leveldb::RandomAccessFile {
  public:
-  LevelDbRandomAccessFile(const Process& process, std::string path, std::unique_ptr<faultfs::File> file, std::uint64_t bytes)
-      : process_(process), path_(std::move(path)), file_(std::move(file)), bytes_(bytes) {}
+  LevelDbRandomAccessFile(std::string path, std::unique_ptr<faultfs::File> file, std::uint64_t bytes)
+      : path_(std::move(path)), file_(std::move(file)), bytes_(bytes) {}
 
   leveldb::Status Read(std::uint64_t offset, std::size_t bytes, leveldb::Slice* result, char* scratch) const override;
 
  private:
-  const Process& process_;
   std::string path_;
   std::unique_ptr<faultfs::File> file_;
   std::uint64_t bytes_;
@@ -55,10 +47,9 @@ class LevelDbRandomAccessFile final : public leveldb::RandomAccessFile {
 class LevelDbWritableFile final : public leveldb::WritableFile {
  public:
   // Writes from `position` on.
-  LevelDbWritableFile(const Process& process, faultfs::FileSystem& files, std::string path, std::unique_ptr<faultfs::File> file,
-                      std::uint64_t position)
-      : process_(process), files_(files), path_(std::move(path)), file_(std::move(file)), position_(position) {}
-  // Closes it: what waits is written, unless the process is dead.
+  LevelDbWritableFile(faultfs::FileSystem& files, std::string path, std::unique_ptr<faultfs::File> file, std::uint64_t position)
+      : files_(files), path_(std::move(path)), file_(std::move(file)), position_(position) {}
+  // Closes it: what waits is written.
   ~LevelDbWritableFile() override;
 
   leveldb::Status Append(const leveldb::Slice& data) override;
@@ -69,7 +60,6 @@ class LevelDbWritableFile final : public leveldb::WritableFile {
  private:
   leveldb::Status write(std::string_view bytes);
 
-  const Process& process_;
   faultfs::FileSystem& files_;
   std::string path_;
   std::unique_ptr<faultfs::File> file_;  // null when closed
