@@ -1,10 +1,12 @@
 // LevelDB as an engine under test, with the power on: what any engine must do, when its background work is done, and that a
 // database which is destroyed writes nothing more.
 #include "engine/leveldb/leveldb_engine.h"
+#include "engine/leveldb/leveldb_store.h"
 #include "faultfs/tracing_file_system.h"
 #include "tests/support/engine_conformance.h"
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 namespace powercut::testing {
@@ -23,7 +25,12 @@ class Changes final : public faultfs::TraceSink {
  public:
   void on_operation(const faultfs::Operation& operation) override {
     hash.on_operation(operation);
-    if (operation.number != 0) all.push_back(faultfs::describe(operation));
+    if (operation.number == 0) return;
+    all.push_back(faultfs::describe(operation));
+    const bool is_write = operation.kind == faultfs::OperationKind::kWrite;
+    brief.push_back(std::string(faultfs::to_string(operation.kind)) + " " + operation.path +
+                    (operation.other_path.empty() ? "" : " " + operation.other_path) +
+                    (is_write ? " " + std::to_string(operation.length) : ""));
   }
   bool has(std::string_view text) const {
     return std::any_of(all.begin(), all.end(), [&](const std::string& each) { return each.find(text) != std::string::npos; });
@@ -37,6 +44,7 @@ class Changes final : public faultfs::TraceSink {
 
   faultfs::TraceHash hash;
   std::vector<std::string> all;
+  std::vector<std::string> brief;  // "write db/CURRENT 16"
 };
 
 // A LevelDB database on a simulated disk, traced.
@@ -126,6 +134,37 @@ TEST_CASE("a MANIFEST is synced after its directory, and CURRENT replaced withou
   CHECK(renamed < on.changes.all.size());
   CHECK(std::count_if(on.changes.all.begin(), on.changes.all.end(),
                       [](const std::string& each) { return each.find("sync directory db") != std::string::npos; }) == 1);
+}
+
+TEST_CASE("LevelDB asks the same of faultfs as of Linux through its own Env") {
+  std::vector<std::string> real;
+  std::ifstream recorded(POWERCUT_LEVELDB_OPERATIONS);
+  for (std::string line; std::getline(recorded, line);) {
+    if (!line.starts_with("#")) real.push_back(line);
+  }
+
+  faultfs::SimDisk disk;
+  faultfs::SimFileSystem plain(disk);
+  REQUIRE(plain.make_directory("db").has_value());
+  Changes changes;
+  faultfs::TracingFileSystem files(plain, changes);
+  LevelDbSettings settings;
+  settings.options.create_if_missing = true;
+  settings.options.compression = leveldb::kNoCompression;
+  settings.write.sync = true;
+  settings.background = LevelDbBackground::kAtOnce;
+  LevelDbShared shared;
+  for (int time = 0; time < 2; ++time) {
+    const auto store = std::move(open_leveldb(files, "db", settings, shared)).value();
+    const KeyWrite first{"a", "1"};
+    const KeyWrite second{"b", "2"};
+    REQUIRE(store->write(std::span(&first, 1)).has_value());
+    REQUIRE(store->checkpoint().has_value());
+    REQUIRE(store->write(std::span(&second, 1)).has_value());
+    REQUIRE(store->close().has_value());
+  }
+  CHECK(real.size() > 50);
+  CHECK(changes.brief == real);
 }
 
 TEST_CASE("a checkpoint makes a table and a new log, and four make a compaction, when the background gets its turn") {
