@@ -43,7 +43,7 @@ class LevelDbShared {
   std::unique_ptr<leveldb::Cache> block_cache_;
 };
 
-// Opens the database in a directory, or makes one. `shared` must outlive it.
+// Opens the database in a directory, or makes one. `settings` and `shared` must outlive it.
 Result<std::unique_ptr<KeyValueStore>> open_leveldb(faultfs::FileSystem& files, std::string_view directory,
                                                     const LevelDbSettings& settings, LevelDbShared& shared);
 
