@@ -36,9 +36,10 @@ Result<void> SqliteSession::begin() {
 
 Result<void> SqliteSession::commit() {
   POWERCUT_TRYV(ready_in_transaction());
-  POWERCUT_TRYV(run(commit_, "COMMIT"));
-  open_ = false;
-  return success();
+  auto committed = run(commit_, "COMMIT");
+  if (committed.has_value()) open_ = false;
+  commit_failed_ = open_ && connection_.autocommit();
+  return committed;
 }
 
 Result<void> SqliteSession::rollback() {
@@ -46,6 +47,7 @@ Result<void> SqliteSession::rollback() {
   tables_.clear();
   if (!connection_.autocommit()) POWERCUT_TRYV(connection_.execute("ROLLBACK"));
   open_ = false;
+  if (std::exchange(commit_failed_, false)) return Error(ErrorCode::kStopped, "the commit failed, and may be there or not");
   return success();
 }
 

@@ -2,7 +2,8 @@
 //
 // After an error SQLite may have rolled the transaction back by itself (https://www.sqlite.org/lang_transaction.html, "Response To
 // Errors Within A Transaction"): then its statements are refused (kStopped), and so is its commit, and rollback() has nothing left
-// to do.
+// to do. It says that it has rolled back a transaction whose COMMIT failed, too, but the transaction may be there when the database
+// is opened again (docs/FINDINGS.md): rollback() then answers kStopped.
 #pragma once
 
 #include "engine/engine.h"
@@ -48,6 +49,7 @@ class SqliteSession final : public Session {
 
   Connection& connection_;
   bool open_ = false;
+  bool commit_failed_ = false;
   std::map<std::string, Table, std::less<>> tables_;  // none is kept when the schema changes
   Statement begin_;
   Statement commit_;
