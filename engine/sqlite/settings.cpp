@@ -104,7 +104,12 @@ std::vector<Mode> modes() {
 // EXTRA   "is like FULL with the addition that the directory containing a rollback journal is synced after that journal is
 //         unlinked to commit a transaction in DELETE mode. EXTRA provides additional durability if the commit is followed closely
 //         by a power loss." So with FULL and DELETE the last transaction may be lost.
-Guarantee Settings::guarantee() const {
+//
+// With powersafe overwrite SQLite assumes that a write changes "no bytes outside of that range, even if the write occurs just
+// before a crash or power failure" (https://www.sqlite.org/psow.html). Where an atom that is being written may hold garbage, that
+// is not so.
+Guarantee Settings::guarantee(const faultfs::PersistenceModel& model) const {
+  if (powersafe_overwrite && model.in_flight_garbage) return {false, false, false, false, false, "sqlite.org/psow.html"};
   Guarantee promised;
   promised.source = kPragmaPage;
   const bool rollback_journal = journal != Journal::kWal;

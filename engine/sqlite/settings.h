@@ -21,7 +21,7 @@ struct Settings {
 
   // kInvalidArgument, with what there is.
   static Result<Settings> from(std::span<const Option> options);
-  Guarantee guarantee() const;
+  Guarantee guarantee(const faultfs::PersistenceModel& model) const;
 };
 
 std::span<const Tunable> tunables();

@@ -50,7 +50,7 @@ class SqliteEngine final : public Engine {
  public:
   explicit SqliteEngine(Settings settings) : settings_(std::move(settings)) {}
 
-  Guarantee guarantee(const faultfs::PersistenceModel& /*model*/) const override { return settings_.guarantee(); }
+  Guarantee guarantee(const faultfs::PersistenceModel& model) const override { return settings_.guarantee(model); }
 
   Result<std::unique_ptr<Database>> open(faultfs::FileSystem& files, std::string_view directory,
                                          const Surroundings& /*surroundings*/) override {
