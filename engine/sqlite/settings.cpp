@@ -12,7 +12,7 @@ const std::vector<Tunable>& all_tunables() {
   static const std::vector<Tunable> kAll = {
       {"journal", "PRAGMA journal_mode", "wal", {"delete", "truncate", "persist", "wal"}},
       {"synchronous", "PRAGMA synchronous", "full", {"off", "normal", "full", "extra"}},
-      {"page-size", "bytes of a page", "4096", {"512", "1024", "4096"}},
+      {"page-size", "bytes of a page", "4096", {"512", "1024", "4096"}, "512"},
       {"wal-autocheckpoint", "pages of the log at which a commit writes it back", "1000", {"1000", "4", "16"}},
       {"cache-size", "pages of the cache; a full one is written before the commit. Negative: KiB", "-2000", {"-2000", "10"}},
       {"locking",
