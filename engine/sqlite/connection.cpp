@@ -8,6 +8,8 @@ namespace {
 // A null pointer would bind NULL.
 const char* pointer_to(std::string_view bytes) { return bytes.empty() ? "" : bytes.data(); }
 
+Error no_statement() { return {ErrorCode::kInvalidArgument, "sqlite: there is no statement"}; }
+
 ErrorCode kind_of(int code, std::string_view message) {
   switch (code & 0xff) {
     case SQLITE_CONSTRAINT:
@@ -85,7 +87,7 @@ Result<Statement> Connection::prepare(std::string_view sql) {
   const int code =
       sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
   if (code != SQLITE_OK) return error(code);
-  if (prepared == nullptr) return Error(ErrorCode::kInvalidArgument, "sqlite: no statement");
+  if (prepared == nullptr) return no_statement();
   return Statement(*this, prepared);
 }
 
@@ -96,6 +98,7 @@ Result<void> Connection::execute(std::string_view sql) {
     const char* rest = nullptr;
     const int code = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &prepared, &rest);
     if (code != SQLITE_OK) return error(code);
+    if (prepared == nullptr) return no_statement();
     POWERCUT_TRYV(Statement(*this, prepared).run());
     sql.remove_prefix(static_cast<std::size_t>(rest - sql.data()));
   }
@@ -111,12 +114,14 @@ Result<void> Connection::checkpoint() {
 
 Result<void> Connection::close() {
   begin_call();
-  const int code = sqlite3_close(std::exchange(database_, nullptr));
+  const int code = sqlite3_close(database_);
   if (code != SQLITE_OK) return error(code);
+  database_ = nullptr;
   return success();
 }
 
 Result<bool> Connection::has_table(std::string_view name) {
+  begin_call();
   const int code = sqlite3_table_column_metadata(database_, "main", std::string(name).c_str(), nullptr, nullptr, nullptr, nullptr,
                                                  nullptr, nullptr);
   if (code == SQLITE_OK) return true;

@@ -73,15 +73,10 @@ class Connection {
   Result<void> checkpoint();
   Result<void> close();
 
-  // From here on nothing reaches the file system.
-  void die() { vfs_.die(); }
-
   // Whether no transaction is open, also because SQLite has rolled it back by itself after an error.
   bool autocommit() const { return sqlite3_get_autocommit(database_) != 0; }
   // Rows that the last statement changed.
   int changes() const { return sqlite3_changes(database_); }
-  // The extended code of the last error.
-  int last_code() const { return sqlite3_extended_errcode(database_); }
   Result<bool> has_table(std::string_view name);
 
  private:
