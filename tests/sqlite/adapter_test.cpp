@@ -95,6 +95,25 @@ TEST_CASE("a scan of SQLite within a scan of the same table disturbs neither") {
   CHECK(seen == "a: a=1 b=1; b: a=1 b=1; ");
 }
 
+TEST_CASE("a table of SQLite that was made anew with other columns is forgotten when that is taken back") {
+  const auto engine = make({});
+  ConformanceDatabase on(*engine);
+  auto& session = on.session();
+  REQUIRE(said(session.create_table(kAccounts)) == "fine");
+  const engine::TableSchema wider{"accounts", {{"balance"}, {"limit"}}};
+  for (const bool whole : {true, false}) {
+    REQUIRE(said(session.begin()) == "fine");
+    REQUIRE(said(session.savepoint("s")) == "fine");
+    REQUIRE(said(session.drop_table("accounts")) == "fine");
+    REQUIRE(said(session.create_table(wider)) == "fine");
+    CHECK(said(session.put("accounts", "a", row({std::int64_t{1}, std::int64_t{2}}))) == "fine");
+    CHECK(said(whole ? session.rollback() : session.rollback_to("s")) == "fine");
+    CHECK(said(session.put("accounts", "a", number(1))) == "fine");
+    if (!whole) CHECK(said(session.commit()) == "fine");
+  }
+  CHECK(contents(session, "accounts") == "a=1");
+}
+
 TEST_CASE("a database of SQLite that is destroyed asks nothing more of the file system") {
   for (const engine::Mode& mode : engine::make_sqlite_kind()->modes()) {
     for (const auto locking : {"normal", "exclusive"}) {
