@@ -1,6 +1,6 @@
 #include "engine/rocksdb/rocksdb_store.h"
 
-#include "engine/rocksdb/rocksdb_chance.h"
+#include "engine/rocksdb/rocksdb_overrides.h"
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/table.h>
@@ -80,8 +80,9 @@ Result<std::unique_ptr<KeyValueStore>> RocksStore::open(const RocksOptions& opti
   const auto status = rocksdb::DB::Open(all, std::string(directory), &database);
   store->database_.reset(database);
   if (!status.ok()) return store->error(status);
-  if (!chance_is_left_out(*database)) {
-    return Error(ErrorCode::kUnsupported, "this RocksDB draws the identifiers of its sessions where nobody can help it");
+  if (!overrides_hold(*database)) {
+    return Error(ErrorCode::kUnsupported,
+                 "this RocksDB calls its own functions past the dynamic linker: see rocksdb_overrides.cpp");
   }
   if (options.background == Background::kEachCall) store->run_all_jobs();
   return std::unique_ptr<KeyValueStore>(std::move(store));

@@ -1,0 +1,83 @@
+// Three functions of RocksDB's, done otherwise for databases in a RocksEnv because no option leaves out what they do: chance, a
+// thread, and most of the time that opening takes. For all other databases they do what the library's do.
+//
+// The definitions stand before the library's own of the same names: its calls go through the dynamic linker, which takes the
+// program's first. RocksStore checks after opening that it did, by the one of which the result can be seen.
+//
+// The classes here have the names and, of their members, the ones concerned that the library's have; nothing else may see them.
+#include "engine/rocksdb/rocksdb_overrides.h"
+
+#include "engine/rocksdb/rocksdb_env.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+
+#include <dlfcn.h>
+
+#include <string>
+#include <vector>
+
+namespace rocksdb {
+
+class DBImpl {
+ public:
+  static std::string GenerateDbSessionId(Env* env);
+  Status StartPeriodicTaskScheduler();
+};
+
+class RocksDBOptionsParser {
+ public:
+  static Status VerifyRocksDBOptionsFromFile(const ConfigOptions& config, const DBOptions& database,
+                                             const std::vector<std::string>& names,
+                                             const std::vector<ColumnFamilyOptions>& families, const std::string& path,
+                                             FileSystem* files);
+};
+
+namespace {
+
+template <class Function>
+Function the_library_s(const char* symbol) {
+  return reinterpret_cast<Function>(dlsym(RTLD_NEXT, symbol));
+}
+
+}  // namespace
+
+// Hashes the time, the process, the thread, the host and the random device; then counts.
+std::string DBImpl::GenerateDbSessionId(Env* env) {
+  if (auto* const ours = dynamic_cast<powercut::engine::RocksEnv*>(env)) return ours->session_id();
+  static const auto original = the_library_s<std::string (*)(Env*)>("_ZN7rocksdb6DBImpl19GenerateDbSessionIdB5cxx11EPNS_3EnvE");
+  return original(env);
+}
+
+// Starts a thread, unless one runs, that from time to time flushes the information log.
+Status DBImpl::StartPeriodicTaskScheduler() {
+  auto* const database = reinterpret_cast<DB*>(this);  // its base, at the same address
+  if (dynamic_cast<powercut::engine::RocksEnv*>(database->GetEnv()) != nullptr) return Status::OK();
+  static const auto original = the_library_s<Status (*)(DBImpl*)>("_ZN7rocksdb6DBImpl26StartPeriodicTaskSchedulerEv");
+  return original(this);
+}
+
+// Reads the OPTIONS file that was just written, and compares each option.
+Status RocksDBOptionsParser::VerifyRocksDBOptionsFromFile(const ConfigOptions& config, const DBOptions& database,
+                                                          const std::vector<std::string>& names,
+                                                          const std::vector<ColumnFamilyOptions>& families, const std::string& path,
+                                                          FileSystem* files) {
+  if (dynamic_cast<powercut::engine::RocksFileSystem*>(files) != nullptr) return Status::OK();
+  static const auto original = the_library_s<decltype(&VerifyRocksDBOptionsFromFile)>(
+      "_ZN7rocksdb20RocksDBOptionsParser28VerifyRocksDBOptionsFromFileERKNS_13ConfigOptionsERKNS_9DBOptionsERKSt6vectorINSt7__"
+      "cxx1112basic_stringIcSt11char_traitsIcESaIcEEESaISD_EERKS7_INS_19ColumnFamilyOptionsESaISI_EERKSD_PNS_10FileSystemE");
+  return original(config, database, names, families, path, files);
+}
+
+}  // namespace rocksdb
+
+namespace powercut::engine {
+
+bool overrides_hold(rocksdb::DB& database) {
+  std::string id;
+  if (!database.GetDbSessionId(id).ok()) return false;
+  return id == static_cast<RocksEnv*>(database.GetEnv())->session_id();
+}
+
+}  // namespace powercut::engine

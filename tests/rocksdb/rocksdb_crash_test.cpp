@@ -1,0 +1,71 @@
+// RocksDB and power failures: the modes keep what they promise, and what was found is found again.
+#include "engine/rocksdb/rocksdb_engine.h"
+#include "properties/campaign.h"
+#include "properties/case_file.h"
+#include "properties/exploration.h"
+#include "properties/replay.h"
+#include "tests/support/property.h"
+
+#include <atomic>
+#include <filesystem>
+
+namespace powercut::testing {
+namespace {
+
+using namespace properties;
+
+CampaignPlan plan_for(const engine::EngineKind& kind, std::string_view model, std::vector<engine::Option> options) {
+  CampaignPlan plan;
+  plan.kind = &kind;
+  plan.options = std::move(options);
+  plan.model = faultfs::preset(model).value();
+  plan.workloads = {find_workload("bank").value(), find_workload("kv").value()};
+  return plan;
+}
+
+void check_seeds(const CampaignPlan& plan, std::uint64_t seeds) {
+  auto campaign = std::move(Campaign::make(plan)).value();
+  SearchCount count;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const auto failure = campaign.run(seed, nullptr, count);
+    INFO("seed " << seed << (failure ? ": " + failure->violation.summary : ""));
+    REQUIRE_FALSE(failure);
+  }
+}
+
+// Each value that is worth trying of every option that promises as much as the first.
+const std::vector<engine::Option> kSynced{
+    {"wal", "on"}, {"sync", "yes"}, {"recovery", "point-in-time"}, {"directory-sync", "always"}};
+
+}  // namespace
+
+TEST_CASE("rocksdb with synced writes keeps all that it promises where a rename is one step") {
+  const auto kind = engine::make_rocksdb_kind();
+  for (const std::string_view model : {"ext4-ordered", "ext4-writeback", "xfs"}) {
+    INFO(model);
+    check_seeds(plan_for(*kind, model, kSynced), 12);
+  }
+  CampaignPlan posix = plan_for(*kind, "posix", kSynced);
+  posix.model.rename_is_split = false;
+  check_seeds(posix, 12);
+}
+
+TEST_CASE("what was found about rocksdb is found again") {
+  std::vector<std::unique_ptr<engine::EngineKind>> engines;
+  engines.push_back(engine::make_rocksdb_kind());
+  std::size_t cases = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_FINDINGS)) {
+    INFO(entry.path().string());
+    const auto found = read_case_file(entry.path().string(), engines);
+    REQUIRE(found.has_value());
+    const auto replayed = replay(found.value(), false);
+    REQUIRE(replayed.has_value());
+    REQUIRE(replayed.value().violation);
+    CHECK(replayed.value().violation->summary == found.value().failure.violation.summary);
+    CHECK(replayed.value().trace_hash == found.value().trace_hash);
+    ++cases;
+  }
+  CHECK(cases >= 1);
+}
+
+}  // namespace powercut::testing

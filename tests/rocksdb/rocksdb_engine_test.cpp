@@ -1,0 +1,103 @@
+// RocksDB behind engine/engine.h.
+#include "engine/rocksdb/rocksdb_engine.h"
+#include "properties/case_file.h"
+#include "tests/support/engine_conformance.h"
+
+#include <rocksdb/version.h>
+
+#include <vector>
+
+namespace powercut::testing {
+namespace {
+
+using properties::hash_text;
+
+std::unique_ptr<engine::Engine> make(std::vector<engine::Option> options = {}) {
+  auto made = engine::make_rocksdb_kind()->make(options, {});
+  REQUIRE(made.has_value());
+  return std::move(made).value();
+}
+
+// Writes enough for flushes and compactions, with shutdowns and ends of the process between.
+std::uint64_t trace_of_work(engine::Engine& engine) {
+  EngineUnderTest on(engine);
+  REQUIRE(on.session().create_table(integer_table()).has_value());
+  for (std::int64_t each = 0; each < 300; ++each) {
+    REQUIRE(on.session().put("t", std::to_string(each % 40), integer_row(each)).has_value());
+    if (each % 50 != 49) continue;
+    if (each % 100 == 49) {
+      on.close();
+    } else {
+      CHECK(on.crash());
+    }
+    on.open();
+  }
+  return on.trace_hash();
+}
+
+}  // namespace
+
+TEST_CASE("rocksdb is an engine in every mode") {
+  const auto kind = engine::make_rocksdb_kind();
+  for (const engine::Mode& mode : kind->modes()) {
+    if (mode.name == "wal-off") continue;  // keeps no commit from a process that ends
+    DYNAMIC_SECTION(mode.name) { check_conformance(*make(mode.options)); }
+  }
+  SECTION("with lazy jobs and large memtables") {
+    check_conformance(*make({{"background", "lazy"}, {"flush", "manual"}, {"flush-on-recovery", "no"}}));
+  }
+}
+
+TEST_CASE("without a log rocksdb keeps what was flushed, and a clean shutdown flushes") {
+  const auto engine = make({{"wal", "off"}, {"flush", "manual"}});
+  EngineUnderTest on(*engine);
+  REQUIRE(on.session().create_table(integer_table()).has_value());
+  REQUIRE(on.session().put("t", "a", integer_row(1)).has_value());
+  on.close();
+  on.open();
+  REQUIRE(on.session().put("t", "b", integer_row(2)).has_value());
+  REQUIRE(on.database().checkpoint().has_value());
+  REQUIRE(on.session().put("t", "c", integer_row(3)).has_value());
+  CHECK(on.crash());
+  on.open();
+  CHECK(on.rows() == EngineUnderTest::Rows{{"a", 1}, {"b", 2}});
+}
+
+TEST_CASE("the same work gives rocksdb the same bytes: twice on one engine, on another, and in another process") {
+  const auto engine = make();
+  const std::uint64_t once = trace_of_work(*engine);
+  CHECK(trace_of_work(*engine) == once);
+  // Databases of others, open meanwhile, change nothing.
+  EngineUnderTest other(*engine);
+  REQUIRE(other.session().create_table(integer_table()).has_value());
+  const auto second = make();
+  CHECK(trace_of_work(*second) == once);
+#if ROCKSDB_MAJOR == 7 && ROCKSDB_MINOR == 8 && ROCKSDB_PATCH == 3
+  CHECK(hash_text(once) == "0");  // recorded in another process
+#endif
+}
+
+TEST_CASE("rocksdb with jobs left waiting ends without writing") {
+  const auto engine = make({{"background", "lazy"}});
+  EngineUnderTest on(*engine);
+  REQUIRE(on.session().create_table(integer_table()).has_value());
+  for (std::int64_t each = 0; each < 500; ++each) {
+    REQUIRE(on.session().put("t", std::to_string(each), integer_row(each)).has_value());
+    if (each % 37 != 0) continue;
+    CHECK(on.crash());
+    on.open();
+  }
+  CHECK(on.crash());
+}
+
+TEST_CASE("rocksdb names the options, values and defects that it does not have") {
+  const auto kind = engine::make_rocksdb_kind();
+  const std::vector<engine::Option> unknown{{"pages", "4"}};
+  CHECK(kind->make(unknown, {}).error().code() == ErrorCode::kInvalidArgument);
+  const std::vector<engine::Option> wrong{{"sync", "maybe"}};
+  CHECK(kind->make(wrong, {}).error().code() == ErrorCode::kInvalidArgument);
+  const std::vector<std::string> defects{"no-undo"};
+  CHECK(kind->make({}, defects).error().code() == ErrorCode::kInvalidArgument);
+}
+
+}  // namespace powercut::testing
