@@ -1,4 +1,4 @@
-// Three functions of RocksDB's, done otherwise for databases in a RocksEnv because no option leaves out what they do: chance, a
+// Four functions of RocksDB's, done otherwise for databases in a RocksEnv because no option leaves out what they do: chance, a
 // thread, and most of the time that opening takes. For all other databases they do what the library's do.
 //
 // The definitions stand before the library's own of the same names: its calls go through the dynamic linker, which takes the
@@ -15,10 +15,24 @@
 
 #include <dlfcn.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+namespace {
+
+thread_local constinit std::uint32_t* drawn_from = nullptr;
+
+}  // namespace
+
 namespace rocksdb {
+
+// Is its state, of 32 bits, and nothing else.
+class Random {
+ public:
+  static Random* GetTLSInstance();
+};
 
 class DBImpl {
  public:
@@ -42,6 +56,13 @@ Function the_library_s(const char* symbol) {
 }
 
 }  // namespace
+
+// One for each thread, with a seed that the thread's number gives.
+Random* Random::GetTLSInstance() {
+  if (drawn_from != nullptr) return reinterpret_cast<Random*>(drawn_from);
+  static const auto original = the_library_s<Random* (*)()>("_ZN7rocksdb6Random14GetTLSInstanceEv");
+  return original();
+}
 
 // Hashes the time, the process, the thread, the host and the random device; then counts.
 std::string DBImpl::GenerateDbSessionId(Env* env) {
@@ -73,6 +94,9 @@ Status RocksDBOptionsParser::VerifyRocksDBOptionsFromFile(const ConfigOptions& c
 }  // namespace rocksdb
 
 namespace powercut::engine {
+
+DrawFrom::DrawFrom(std::uint32_t& state) : before_(std::exchange(drawn_from, &state)) {}
+DrawFrom::~DrawFrom() { drawn_from = before_; }
 
 bool overrides_hold(rocksdb::DB& database) {
   std::string id;

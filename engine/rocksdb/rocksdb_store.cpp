@@ -73,6 +73,7 @@ RocksStore::RocksStore(const RocksOptions& options, faultfs::FileSystem& files)
 Result<std::unique_ptr<KeyValueStore>> RocksStore::open(const RocksOptions& options, const rocksdb::Options& prepared,
                                                         faultfs::FileSystem& files, std::string_view directory) {
   auto store = std::unique_ptr<RocksStore>(new RocksStore(options, files));
+  const DrawFrom chance(store->random_);
   rocksdb::Options all = prepared;
   all.env = &store->env_;
   all.listeners.push_back(store->errors_);
@@ -89,13 +90,16 @@ Result<std::unique_ptr<KeyValueStore>> RocksStore::open(const RocksOptions& opti
 }
 
 RocksStore::~RocksStore() {
+  const DrawFrom chance(random_);
   disk_.cut();
   if (database_) rocksdb::CancelAllBackgroundWork(database_.get(), false);
   // They find that the database is shutting down. Its destructor waits for those that it cannot take back.
   run_all_jobs();
+  database_.reset();
 }
 
 Result<bool> RocksStore::get(std::string_view key, std::string& value) {
+  const DrawFrom chance(random_);
   disk_.forget_failure();
   const auto status = database_->Get(rocksdb::ReadOptions(), slice(key), &value);
   if (status.ok()) return true;
@@ -104,6 +108,7 @@ Result<bool> RocksStore::get(std::string_view key, std::string& value) {
 }
 
 Result<void> RocksStore::scan(std::string_view from, std::string_view to, const RowVisitor& visit) {
+  const DrawFrom chance(random_);
   disk_.forget_failure();
   const rocksdb::Slice end = slice(to);
   rocksdb::ReadOptions reading;
@@ -117,6 +122,7 @@ Result<void> RocksStore::scan(std::string_view from, std::string_view to, const 
 }
 
 Result<void> RocksStore::write(std::span<const KeyWrite> batch) {
+  const DrawFrom chance(random_);
   disk_.forget_failure();
   rocksdb::WriteBatch all;
   for (const KeyWrite& each : batch) {
@@ -143,6 +149,7 @@ void RocksStore::run_all_jobs() {
 }
 
 Result<void> RocksStore::flush() {
+  const DrawFrom chance(random_);
   disk_.forget_failure();
   rocksdb::FlushOptions asking;
   asking.wait = false;
@@ -157,6 +164,7 @@ Result<void> RocksStore::flush() {
 Result<void> RocksStore::checkpoint() { return flush(); }
 
 Result<void> RocksStore::close() {
+  const DrawFrom chance(random_);
   // What CancelAllBackgroundWork does with what is in no log.
   if (!options_.log) POWERCUT_TRYV(flush());
   run_all_jobs();

@@ -85,6 +85,7 @@ class RocksStore final : public KeyValueStore {
   std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
   std::unique_ptr<rocksdb::DB> database_;
   std::uint64_t writes_ = 0;
+  std::uint32_t random_ = 1;  // the state of what RocksDB draws
 };
 
 }  // namespace powercut::engine
