@@ -39,15 +39,34 @@ const std::vector<engine::Option> kSynced{
 
 }  // namespace
 
-TEST_CASE("rocksdb with synced writes keeps all that it promises where a rename is one step") {
+TEST_CASE("rocksdb with synced writes keeps all that it promises") {
   const auto kind = engine::make_rocksdb_kind();
-  for (const std::string_view model : {"ext4-ordered", "ext4-writeback", "xfs"}) {
+  for (const std::string_view model : {"ext4-ordered", "xfs", "btrfs"}) {
     INFO(model);
     check_seeds(plan_for(*kind, model, kSynced), 12);
   }
-  CampaignPlan posix = plan_for(*kind, "posix", kSynced);
-  posix.model.rename_is_split = false;
-  check_seeds(posix, 12);
+  auto as_on_btrfs = kSynced;
+  as_on_btrfs.back().value = "as-on-btrfs";
+  check_seeds(plan_for(*kind, "btrfs", as_on_btrfs), 12);
+}
+
+TEST_CASE("rocksdb with synced writes keeps all that it promises through errors of the disk") {
+  const auto kind = engine::make_rocksdb_kind();
+  CampaignPlan plan = plan_for(*kind, "ext4-ordered", kSynced);
+  plan.faults = {faultfs::FaultKind::kWriteError, faultfs::FaultKind::kFailedSync, faultfs::FaultKind::kFullDisk,
+                 faultfs::FaultKind::kReadError};
+  check_seeds(plan, 24);
+}
+
+TEST_CASE("rocksdb that does not sync is seen to lose what it acknowledged") {
+  const auto kind = engine::make_rocksdb_kind();
+  CampaignPlan plan = plan_for(*kind, "ext4-ordered", {{"wal", "on"}, {"sync", "no"}, {"flush", "manual"}});
+  plan.judged_by = JudgedBy::kAll;
+  auto campaign = std::move(Campaign::make(plan)).value();
+  SearchCount count;
+  const auto failure = campaign.run(1, nullptr, count);
+  REQUIRE(failure);
+  CHECK(failure->violation.oracle == Oracle::kDurable);
 }
 
 TEST_CASE("what was found about rocksdb is found again") {

@@ -90,6 +90,22 @@ TEST_CASE("rocksdb with jobs left waiting ends without writing") {
   CHECK(on.crash());
 }
 
+TEST_CASE("rocksdb without CURRENT is refused once, and then opens empty, its tables removed") {
+  const auto engine = make();
+  EngineUnderTest on(*engine);
+  REQUIRE(on.session().create_table(integer_table()).has_value());
+  REQUIRE(on.session().put("t", "a", integer_row(1)).has_value());
+  REQUIRE(on.database().checkpoint().has_value());
+  on.close();
+  REQUIRE(on.files().remove("db/CURRENT").has_value());
+  CHECK(on.try_open().error().code() == ErrorCode::kCorrupt);
+  on.open();
+  CHECK(on.database().tables().value().empty());
+  const auto left = on.files().list("db");
+  REQUIRE(left.has_value());
+  for (const auto& entry : left.value()) CHECK(entry.name.find(".sst") == std::string::npos);
+}
+
 TEST_CASE("rocksdb names the options, values and defects that it does not have") {
   const auto kind = engine::make_rocksdb_kind();
   const std::vector<engine::Option> unknown{{"pages", "4"}};
