@@ -81,8 +81,10 @@ Guarantee guarantee_of(const RocksOptions& options) {
       promised.recovers = false;
       break;
     case rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords:
-      // "Recovery after a disaster. We ignore any corruption in the WAL and try to salvage as much data as possible"
+      // "Recovery after a disaster. We ignore any corruption in the WAL and try to salvage as much data as possible": of batches
+      // nothing is said, and the rows of one may be of a table that an earlier one, lost, had made.
       promised.ordered = false;
+      promised.atomic = false;
       break;
   }
   return promised;

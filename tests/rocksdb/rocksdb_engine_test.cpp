@@ -5,6 +5,7 @@
 
 #include <rocksdb/version.h>
 
+#include <set>
 #include <vector>
 
 namespace powercut::testing {
@@ -93,17 +94,32 @@ TEST_CASE("rocksdb with jobs left waiting ends without writing") {
 TEST_CASE("rocksdb without CURRENT is refused once, and then opens empty, its tables removed") {
   const auto engine = make();
   EngineUnderTest on(*engine);
+  const auto files_named = [&](std::string_view part) {
+    const auto entries = on.files().list("db");
+    REQUIRE(entries.has_value());
+    std::set<std::string> names;
+    for (const auto& entry : entries.value()) {
+      if (entry.name.find(part) != std::string::npos) names.insert(entry.name);
+    }
+    return names;
+  };
   REQUIRE(on.session().create_table(integer_table()).has_value());
   REQUIRE(on.session().put("t", "a", integer_row(1)).has_value());
   REQUIRE(on.database().checkpoint().has_value());
   on.close();
+  const auto tables = files_named(".sst");
+  const auto manifests = files_named("MANIFEST");
+  REQUIRE(tables.size() == 1);
+  REQUIRE(manifests.size() == 1);
   REQUIRE(on.files().remove("db/CURRENT").has_value());
+
   CHECK(on.try_open().error().code() == ErrorCode::kCorrupt);
+  CHECK(files_named(".sst") == tables);
+  CHECK(files_named(*manifests.begin()) == manifests);
+
   on.open();
   CHECK(on.database().tables().value().empty());
-  const auto left = on.files().list("db");
-  REQUIRE(left.has_value());
-  for (const auto& entry : left.value()) CHECK(entry.name.find(".sst") == std::string::npos);
+  CHECK(files_named(".sst").empty());
 }
 
 TEST_CASE("rocksdb names the options, values and defects that it does not have") {
