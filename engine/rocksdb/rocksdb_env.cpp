@@ -48,12 +48,6 @@ bool RocksEnv::run_job() {
   return false;
 }
 
-std::size_t RocksEnv::jobs() const {
-  std::size_t all = 0;
-  for (const auto& queue : jobs_) all += queue.size();
-  return all;
-}
-
 const std::string& RocksEnv::session_id() {
   if (session_id_.empty()) {
     // Twenty digits of base 36, as RocksDB's own; not all may be 0.

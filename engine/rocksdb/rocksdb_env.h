@@ -26,7 +26,6 @@ class RocksEnv final : public rocksdb::Env {
 
   // Runs the job that has waited longest among those of the highest priority; false if there is none.
   bool run_job();
-  std::size_t jobs() const;
 
   // What RocksDB otherwise draws at random at each open, puts into the tables it makes and, with their numbers, into the
   // manifest as identities of the tables. Here it follows from the highest number that any file of the database had when it
