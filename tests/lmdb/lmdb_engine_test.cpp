@@ -6,6 +6,7 @@
 #include "properties/search.h"
 #include "properties/workloads.h"
 #include "tests/support/engine_conformance.h"
+#include "tests/support/property.h"
 
 #include <filesystem>
 
@@ -14,6 +15,31 @@ namespace {
 
 using namespace properties;
 using Options = std::vector<engine::Option>;
+
+std::string row_of(std::string_view name, std::int64_t amount) {
+  std::string row;
+  engine::encode_row({engine::Value(name), engine::Value(amount)}, row);
+  return row;
+}
+
+engine::TableSchema named_table(std::string name) {
+  return {std::move(name),
+          {{.name = "name", .type = engine::ColumnType::kText, .unique = true},
+           {.name = "amount", .type = engine::ColumnType::kInteger, .not_null = true, .at_least = 0}}};
+}
+
+std::vector<std::string> keys_of(engine::Session& session, std::string_view table, std::string_view from = {},
+                                 std::string_view to = {}, std::size_t most = 1'000'000) {
+  std::vector<std::string> keys;
+  const auto scanned = session.scan(table, from, to, [&](std::string_view key, std::string_view) {
+    keys.emplace_back(key);
+    return keys.size() < most;
+  });
+  REQUIRE(scanned.has_value());
+  return keys;
+}
+
+using Keys = std::vector<std::string>;
 
 const Options kReadonly{{"creation", "prepared"}};
 const Options kWritemap{{"creation", "prepared"}, {"map", "writemap"}};
@@ -33,7 +59,7 @@ void work(engine::Engine& engine, faultfs::FileSystem& files) {
   for (int round = 0; round < 3; ++round) {
     auto database = std::move(engine.open(files, "db")).value();
     auto session = std::move(database->new_session()).value();
-    if (round == 0) REQUIRE(session->create_table(conformance_table("rows")).has_value());
+    if (round == 0) REQUIRE(session->create_table(named_table("rows")).has_value());
     REQUIRE(session->begin().has_value());
     fill(*session, "a", round);
     REQUIRE(session->commit().has_value());
@@ -62,7 +88,7 @@ std::uint64_t hash_of_work(engine::Engine& engine) {
 TEST_CASE("LMDB does what an engine under test must, in every mode") {
   for (const engine::Mode& mode : engine::make_lmdb_kind()->modes()) {
     INFO(mode.name);
-    check_conformance(*lmdb(mode.options));
+    conforms(*lmdb(mode.options));
   }
 }
 
@@ -73,10 +99,10 @@ TEST_CASE("several databases of LMDB are open at a time, and one that dies leave
   faultfs::SimFileSystem second(disks[1]);
   auto one = std::move(engine->open(first, "db")).value();
   auto session = std::move(one->new_session()).value();
-  REQUIRE(session->create_table(conformance_table("of one")).has_value());
+  REQUIRE(session->create_table(named_table("of one")).has_value());
   {
     auto other = std::move(engine->open(second, "db")).value();
-    REQUIRE(std::move(other->new_session()).value()->create_table(conformance_table("of two")).has_value());
+    REQUIRE(std::move(other->new_session()).value()->create_table(named_table("of two")).has_value());
     CHECK(other->tables().value() == Keys{"of two"});
   }
   CHECK(one->tables().value() == Keys{"of one"});
@@ -91,7 +117,7 @@ TEST_CASE("a database of LMDB that is destroyed without close writes nothing any
     faultfs::SimFileSystem files(disk);
     auto database = std::move(engine->open(files, "db")).value();
     auto session = std::move(database->new_session()).value();
-    REQUIRE(session->create_table(conformance_table("rows")).has_value());
+    REQUIRE(session->create_table(named_table("rows")).has_value());
     REQUIRE(session->begin().has_value());
     REQUIRE(session->insert("rows", "a", row_of("a", 1)).has_value());
     const auto operations = disk.operations();

@@ -2,6 +2,7 @@
 #include "engine/rocksdb/rocksdb_engine.h"
 #include "properties/case_file.h"
 #include "tests/support/engine_conformance.h"
+#include "tests/support/engine_under_test.h"
 
 #include <rocksdb/version.h>
 
@@ -42,10 +43,10 @@ TEST_CASE("rocksdb is an engine in every mode") {
   const auto kind = engine::make_rocksdb_kind();
   for (const engine::Mode& mode : kind->modes()) {
     if (mode.name == "wal-off") continue;  // keeps no commit from a process that ends
-    DYNAMIC_SECTION(mode.name) { check_conformance(*make(mode.options)); }
+    DYNAMIC_SECTION(mode.name) { conforms(*make(mode.options)); }
   }
   SECTION("with lazy jobs and large memtables") {
-    check_conformance(*make({{"background", "lazy"}, {"flush", "manual"}, {"flush-on-recovery", "no"}}));
+    conforms(*make({{"background", "lazy"}, {"flush", "manual"}, {"flush-on-recovery", "no"}}));
   }
 }
 
