@@ -12,9 +12,9 @@ namespace powercut::tools {
 namespace po = boost::program_options;
 using Texts = std::vector<std::string>;
 
-po::options_description setting_options() {
+po::options_description setting_options(const Invocation& invocation) {
   po::options_description options("what runs on what");
-  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
+  options.add_options()("engine", po::value<std::string>()->default_value(default_engine(invocation)), "engine under test");
   options.add_options()(
       "set", po::value<Texts>()->value_name("NAME=VALUE"),
       "an option of the engine, or a knob of the model, may be repeated; engine options that are not set are drawn by each "
@@ -39,8 +39,8 @@ po::options_description setting_options() {
   return options;
 }
 
-po::options_description campaign_options() {
-  po::options_description options = setting_options();
+po::options_description campaign_options(const Invocation& invocation) {
+  po::options_description options = setting_options(invocation);
   options.add_options()("steps", po::value<std::uint32_t>()->default_value(16), "most steps of a case");
   options.add_options()("boots", po::value<std::uint32_t>()->default_value(2), "crash states tried at a crash point");
   options.add_options()("points", po::value<std::uint32_t>()->default_value(8), "of 16 crash points, how many are looked at");

@@ -10,8 +10,8 @@
 namespace powercut::tools {
 
 // What `explore` takes too.
-boost::program_options::options_description setting_options();
-boost::program_options::options_description campaign_options();
+boost::program_options::options_description setting_options(const Invocation& invocation);
+boost::program_options::options_description campaign_options(const Invocation& invocation);
 
 // kInvalidArgument, with what there is, for an unknown engine, option, defect, model, knob, atom, workload or level, and for
 // a workload that cannot be what the other options say.

@@ -52,6 +52,9 @@ Parsed parse(const Invocation& invocation, std::string_view usage, std::string_v
              const boost::program_options::positional_options_description& positional = {},
              const boost::program_options::options_description& hidden = {});
 
+// The engine that is meant where none is named: the first.
+std::string default_engine(const Invocation& invocation);
+
 // Prints "powercut: <message>" on standard error and returns the status.
 int fail(ExitStatus status, std::string_view message);
 // The status that fits the error: kWrongUsage for what the user asked for, kToolFailed for the rest.

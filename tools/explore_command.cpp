@@ -428,7 +428,7 @@ int explore_command(const Invocation& invocation) {
       fmt::format("steps of a case after its set-up; where there are several sessions, {} unless given", kExploreStepsSideBySide)
           .c_str());
   options.add(exploration_options(kExploreSchedules));
-  options.add(setting_options());
+  options.add(setting_options(invocation));
   po::options_description hidden;
   hidden.add_options()("case", po::value<std::string>());
   po::positional_options_description positional;

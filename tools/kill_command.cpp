@@ -167,7 +167,7 @@ int kill_command(const Invocation& invocation) {
   options.add_options()("sessions", po::value<std::uint32_t>()->default_value(3),
                         "side by side, from 1 to 32; 1 where the workload has no more");
   options.add_options()("steps", po::value<std::uint32_t>()->default_value(60), "of a round that is not cut short");
-  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
+  options.add_options()("engine", po::value<std::string>()->default_value(default_engine(invocation)), "engine under test");
   options.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
                         "an option of the engine, may be repeated; those that are not set are drawn for each fresh database");
   options.add_options()("defect", po::value<Texts>()->value_name("NAME"), "switch on a planted bug, may be repeated");

@@ -71,7 +71,8 @@ Result<std::vector<Entry>> entries(const Invocation& invocation, const std::stri
 
 int list_command(const Invocation& invocation) {
   po::options_description options("options");
-  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "whose defects, options and modes");
+  options.add_options()("engine", po::value<std::string>()->default_value(default_engine(invocation)),
+                        "whose defects, options and modes");
   po::options_description hidden;
   hidden.add_options()("what", po::value<std::string>());
   po::positional_options_description positional;

@@ -15,7 +15,7 @@ namespace po = boost::program_options;
 
 int log_command(const Invocation& invocation) {
   po::options_description options("options");
-  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "whose log it is");
+  options.add_options()("engine", po::value<std::string>()->default_value(default_engine(invocation)), "whose log it is");
   po::options_description hidden;
   hidden.add_options()("directory", po::value<std::string>());
   po::positional_options_description positional;

@@ -199,7 +199,7 @@ std::string replay_to_text(const Invocation& invocation, const po::variables_map
 int replay_command(const Invocation& invocation) {
   po::options_description options("which failure");
   options.add_options()("seed", po::value<std::uint64_t>(), "of a failing run; give the other options as run had them");
-  options.add(campaign_options());
+  options.add(campaign_options(invocation));
   po::options_description hidden;
   hidden.add_options()("case", po::value<std::string>());
   po::positional_options_description positional;

@@ -173,7 +173,7 @@ int run_command(const Invocation& invocation) {
   options.add_options()("jobs", po::value<std::uint32_t>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
                         "processes that share the work; what is found does not depend on it");
   options.add_options()("output", po::value<std::string>()->default_value("."), "directory for the case file of a failure");
-  options.add(campaign_options());
+  options.add(campaign_options(invocation));
   const Parsed parsed =
       parse(invocation, "run [OPTIONS]", "powercut run --defect ack-before-sync --workload bank --seeds 10000", options);
   if (parsed.exit_status) return *parsed.exit_status;

@@ -116,7 +116,7 @@ int explore(const Invocation& invocation, const po::variables_map& values) {
 
 int scenario_command(const Invocation& invocation) {
   po::options_description options("options");
-  options.add_options()("engine", po::value<std::string>()->default_value("ledger"), "engine under test");
+  options.add_options()("engine", po::value<std::string>()->default_value(default_engine(invocation)), "engine under test");
   options.add_options()("defect", po::value<std::vector<std::string>>()->value_name("NAME"),
                         "switch on a planted bug, may be repeated");
   options.add_options()("explore", "not in the order of the file: every interleaving of the sessions, and every crash state");
