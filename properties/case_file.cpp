@@ -217,15 +217,27 @@ Result<Steps> steps_from_json(const Json& json, const Workload& workload) {
   return steps;
 }
 
-}  // namespace
+using Engines = std::vector<const engine::EngineKind*>;
 
-Result<const engine::EngineKind*> find_engine(EngineKinds engines, std::string_view name) {
+Engines pointers(EngineKinds engines) {
+  Engines all;
+  for (const auto& engine : engines) all.push_back(engine.get());
+  return all;
+}
+
+Result<const engine::EngineKind*> find_engine(const Engines& engines, std::string_view name) {
   std::string message = "no engine is called '" + std::string(name) + "'; there are:";
-  for (const auto& engine : engines) {
-    if (engine->name() == name) return engine.get();
+  for (const engine::EngineKind* engine : engines) {
+    if (engine->name() == name) return engine;
     message.append(" ").append(engine->name());
   }
   return Error(ErrorCode::kInvalidArgument, message);
+}
+
+}  // namespace
+
+Result<const engine::EngineKind*> find_engine(EngineKinds engines, std::string_view name) {
+  return find_engine(pointers(engines), name);
 }
 
 std::string hash_text(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
@@ -264,7 +276,9 @@ std::string to_json(const Case& failing) {
   return json.dump(2) + "\n";
 }
 
-Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
+namespace {
+
+Result<Case> parse_case(std::string_view text, const Engines& engines) {
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return wrong("the JSON is broken or cut short");
   const Reader reader(json, "case");
@@ -356,6 +370,11 @@ Result<Case> case_from_json(std::string_view text, EngineKinds engines) {
   return failing;
 }
 
+}  // namespace
+
+Result<Case> case_from_json(std::string_view text, EngineKinds engines) { return parse_case(text, pointers(engines)); }
+Result<Case> case_from_json(std::string_view text, const engine::EngineKind& engine) { return parse_case(text, {&engine}); }
+
 Result<void> write_case_file(const std::string& path, const Case& failing) {
   const std::string directory = path.find('/') == std::string::npos ? "." : std::string(faultfs::parent_of(path));
   const std::string name(faultfs::name_of(path));
@@ -376,7 +395,9 @@ Result<void> write_case_file(const std::string& path, const Case& failing) {
   return files->rename(temporary, name);
 }
 
-Result<Case> read_case_file(const std::string& path, EngineKinds engines) {
+namespace {
+
+Result<Case> read_case(const std::string& path, const Engines& engines) {
   const std::string directory = path.find('/') == std::string::npos ? "." : std::string(faultfs::parent_of(path));
   POWERCUT_TRY(const auto files, faultfs::PosixFileSystem::open(directory.empty() ? "/" : directory));
   POWERCUT_TRY(auto file, files->open(faultfs::name_of(path), faultfs::OpenMode::kRead));
@@ -385,9 +406,14 @@ Result<Case> read_case_file(const std::string& path, EngineKinds engines) {
   std::string text(size, '\0');
   POWERCUT_TRY(const std::size_t got, read_full(*file, 0, {reinterpret_cast<byte*>(text.data()), text.size()}));
   text.resize(got);
-  auto parsed = case_from_json(text, engines);
+  auto parsed = parse_case(text, engines);
   if (parsed.has_error()) return parsed.error().within(path);
   return parsed;
 }
+
+}  // namespace
+
+Result<Case> read_case_file(const std::string& path, EngineKinds engines) { return read_case(path, pointers(engines)); }
+Result<Case> read_case_file(const std::string& path, const engine::EngineKind& engine) { return read_case(path, {&engine}); }
 
 }  // namespace powercut::properties

@@ -34,10 +34,13 @@ std::string to_json(const Case& failing);
 // kCorrupt when it is not a whole case file, kUnsupported for another version, kInvalidArgument when it names something
 // that does not exist here; each says what would be right.
 Result<Case> case_from_json(std::string_view text, EngineKinds engines);
+// The same with one engine.
+Result<Case> case_from_json(std::string_view text, const engine::EngineKind& engine);
 
 // Writes the file so that it is there whole or not at all. kIo, kNoSpace or kNotFound, naming the path.
 Result<void> write_case_file(const std::string& path, const Case& failing);
 Result<Case> read_case_file(const std::string& path, EngineKinds engines);
+Result<Case> read_case_file(const std::string& path, const engine::EngineKind& engine);
 
 // 16 hexadecimal digits.
 std::string hash_text(std::uint64_t hash);

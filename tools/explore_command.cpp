@@ -7,12 +7,13 @@
 #include "properties/campaign.h"
 #include "properties/case_file.h"
 #include "properties/exploration.h"
+#include "properties/exploration_text.h"
+#include "properties/numbers.h"
 #include "terminal.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <thread>
 
 namespace powercut::tools {
@@ -23,44 +24,14 @@ using Json = nlohmann::ordered_json;
 using properties::Campaign;
 using properties::Case;
 using properties::CaseReport;
+using properties::counted;
 using properties::Coverage;
 using properties::ExplorationPlan;
 using properties::ExplorationProgress;
 using properties::ExplorationReport;
+using properties::power_of_two;
 using properties::ScheduleCoverage;
 using Ended = ExplorationReport::Ended;
-
-std::string counted(std::uint64_t count, std::string_view what) {
-  const std::string_view ending = count == 1 ? "" : what.ends_with("s") || what.ends_with("sh") ? "es" : "s";
-  return grouped(count) + " " + std::string(what) + std::string(ending);
-}
-
-std::string power_of_two(double bits) { return fmt::format("2^{:.1f}", bits); }
-
-// What was visited of the trees of one level.
-std::string text_of(const Coverage& coverage) {
-  if (coverage.exhaustive) return "exhaustive";
-  std::string text;
-  if (coverage.losses >= 0) text = "complete up to " + counted(static_cast<std::uint64_t>(coverage.losses), "loss");
-  if (coverage.survivors >= 0) {
-    text += (text.empty() ? "complete up to " : " and ") + counted(static_cast<std::uint64_t>(coverage.survivors), "survivor");
-  }
-  return text + (text.empty() ? "sampled" : ", then sampled");
-}
-
-bool side_by_side(const CaseReport& report) { return report.explored.setting.workload->sessions() > 1; }
-
-std::string text_of(const ScheduleCoverage& schedules) {
-  const std::string count = counted(schedules.schedules, "interleaving");
-  if (schedules.schedules == 0) return "interleavings not finished";
-  if (schedules.exhaustive) return count + ", all there are";
-  std::string text = count;
-  if (schedules.preemptions == 0) text += ", among them all without a preemption";
-  if (schedules.preemptions > 0) {
-    text += ", among them all with up to " + counted(static_cast<std::uint64_t>(schedules.preemptions), "preemption");
-  }
-  return schedules.sampled == 0 ? text : text + ", then " + grouped(schedules.sampled) + " at random";
-}
 
 Json json_of(const ScheduleCoverage& schedules) {
   return {{"visited", schedules.schedules},
@@ -69,19 +40,7 @@ Json json_of(const ScheduleCoverage& schedules) {
           {"all_with_preemptions_up_to", schedules.preemptions < 0 ? Json(nullptr) : Json(schedules.preemptions)}};
 }
 
-// With a fault there is one crash, and one round.
-std::uint32_t nested_of(const properties::Setting& setting) { return setting.fault ? 0 : setting.nested; }
-
 bool begun(const CaseReport& report) { return report.points_done > 0 || report.rounds > 0; }
-bool complete(const CaseReport& report) { return report.rounds > nested_of(report.explored.setting); }
-
-std::string text_of(const CaseReport& report) {
-  std::string text = text_of(report.coverage);
-  if (report.nested_coverage != report.coverage) text += "; further crashes: " + text_of(report.nested_coverage);
-  if (report.explored.setting.workload != nullptr && side_by_side(report)) text += "; " + text_of(report.schedules);
-  if (!complete(report)) text = "not finished; so far " + text;
-  return text;
-}
 
 Json json_of(const Coverage& coverage) {
   Json json;
@@ -235,14 +194,11 @@ class ExploreCommand {
 
   Result<Finding> find(const ExplorationReport& report) {
     const Case& explored = report.cases[report.failing_case].explored;
-    Finding finding;
-    finding.seed = explored.seed;
-    finding.replay = explore_command_of(explored);
+    std::string again = explore_command_of(explored);
     if (!report.worker_death.empty()) {
-      finding.violation = {properties::Oracle::kAlive, "the engine ended its process: " + report.worker_death, {}};
-      return finding;
+      return Finding{properties::death(explored.seed, ": " + report.worker_death), std::move(again)};
     }
-    return investigate(invocation_, std::move(finding), output_, [&] {
+    return investigate(invocation_, *explored.setting.kind, explored.seed, std::move(again), output_, [&] {
       return properties::simplest_case(explored, plan_.limits, report.failing_point, report.failing_nested);
     });
   }
@@ -250,38 +206,6 @@ class ExploreCommand {
   static double rate(const ExplorationReport& report) {
     const auto& figures = report.figures;
     return figures.processor_seconds > 0 ? static_cast<double>(figures.count.recoveries) / figures.processor_seconds : 0;
-  }
-
-  static void add(ScheduleCoverage& all, const ScheduleCoverage& one) {
-    all.schedules += one.schedules;
-    all.sampled += one.sampled;
-    all.preemptions = std::min(all.preemptions, one.preemptions);
-    all.exhaustive = all.exhaustive && one.exhaustive;
-  }
-
-  // Of all cases together.
-  static CaseReport sum(const ExplorationReport& report) {
-    CaseReport all;
-    all.explored.setting.nested = nested_of(report.cases.front().explored.setting);
-    all.rounds = all.explored.setting.nested + 1;
-    all.schedules = {0, std::numeric_limits<int>::max(), true, 0};
-    double states = 0;
-    for (const CaseReport& one : report.cases) {
-      all.points += one.points;
-      all.points_done += one.points_done;
-      all.points_same += one.points_same;
-      all.largest_bits = std::max(all.largest_bits, one.largest_bits);
-      all.total_bits = std::max(all.total_bits, one.total_bits);
-      all.figures.add(one.figures);
-      all.states += one.states;
-      all.coverage.add(one.coverage);
-      all.nested_coverage.add(one.nested_coverage);
-      if (side_by_side(one)) add(all.schedules, one.schedules);
-      all.rounds = std::min(all.rounds, one.rounds);
-    }
-    for (const CaseReport& one : report.cases) states += std::exp2(one.total_bits - all.total_bits);
-    if (states > 0) all.total_bits += std::log2(states);
-    return all;
   }
 
   void print_text(const ExplorationReport& report, const std::optional<Finding>& finding) const {
@@ -312,25 +236,7 @@ class ExploreCommand {
       print_finding(*finding);
       return;
     }
-    const bool several = std::any_of(report.cases.begin(), report.cases.end(), side_by_side);
-    const std::string of_schedules = several ? " of " + text_of(all.schedules) : "";
-    if (report.ended == Ended::kInterrupted) fmt::print("interrupted; ");
-    if (report.ended == Ended::kBudget) fmt::print("stopped at the budget; ");
-    if (report.ended == Ended::kDone && all.coverage.exhaustive) {
-      fmt::print("every one of the {} crash states{} {}", power_of_two(all.total_bits), of_schedules,
-                 breaches.empty() ? "holds" : "keeps what is promised");
-      if (all.explored.setting.nested > 0) {
-        if (all.nested_coverage.exhaustive) {
-          fmt::print(", and whatever up to {} may leave", counted(report.cases.front().explored.setting.nested, "further crash"));
-        } else {
-          fmt::print("; further crashes: {}", text_of(all.nested_coverage));
-        }
-      }
-      fmt::print(": no violation\n");
-    } else {
-      fmt::print("no violation in what was visited of {} crash states{}: {}\n", power_of_two(all.total_bits), of_schedules,
-                 text_of(all));
-    }
+    fmt::print("{}\n", conclusion(report));
   }
 
   void print_json(const ExplorationReport& report, const std::optional<Finding>& finding) const {

@@ -32,16 +32,20 @@ Result<std::vector<engine::Option>> engine_options(const po::variables_map& valu
   return options;
 }
 
-Result<std::vector<const properties::Workload*>> kill_workloads(const po::variables_map& values) {
+Result<std::vector<const properties::Workload*>> kill_workloads(const po::variables_map& values, const engine::EngineKind& kind) {
   std::vector<const properties::Workload*> all;
   if (values.count("workload") == 0) {
     for (const auto* workload : properties::workloads()) {
-      if (workload->sessions() > 1) all.push_back(workload);
+      if ((workload->sessions() > 1) == kind.has_sessions()) all.push_back(workload);
     }
     return all;
   }
   for (const std::string& name : values["workload"].as<Texts>()) {
     POWERCUT_TRY(const properties::Workload* const workload, properties::find_workload(name));
+    if (workload->sessions() > 1 && !kind.has_sessions()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("--workload {}: {} has one session at a time, and that workload has several", name, kind.name()));
+    }
     all.push_back(workload);
   }
   return all;
@@ -53,7 +57,7 @@ Result<KillPlan> kill_plan(const Invocation& invocation, const po::variables_map
   POWERCUT_TRY(plan.options, engine_options(values));
   if (values.count("defect") > 0) plan.defects = values["defect"].as<Texts>();
   POWERCUT_TRYV(plan.kind->make(plan.options, plan.defects));
-  POWERCUT_TRY(plan.workloads, kill_workloads(values));
+  POWERCUT_TRY(plan.workloads, kill_workloads(values, *plan.kind));
   if (values.count("isolation") > 0) {
     POWERCUT_TRY(plan.isolation, properties::isolation_level(values["isolation"].as<std::string>()));
   }
@@ -171,8 +175,9 @@ int kill_command(const Invocation& invocation) {
   options.add_options()("set", po::value<Texts>()->value_name("NAME=VALUE"),
                         "an option of the engine, may be repeated; those that are not set are drawn for each fresh database");
   options.add_options()("defect", po::value<Texts>()->value_name("NAME"), "switch on a planted bug, may be repeated");
-  options.add_options()("workload", po::value<Texts>()->value_name("NAME"),
-                        "workload, may be repeated; fresh databases take turns (default: those of several sessions)");
+  options.add_options()(
+      "workload", po::value<Texts>()->value_name("NAME"),
+      "workload, may be repeated; fresh databases take turns (default: those of several sessions, if the engine has them)");
   options.add_options()("isolation", po::value<std::string>()->value_name("LEVEL"),
                         "of every transaction, where there are several sessions (default: each transaction draws its own)");
   const Parsed parsed = parse(invocation, "kill [OPTIONS]", "powercut kill --backend uring --dir /var/tmp --rounds 500", options);

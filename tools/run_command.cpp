@@ -102,15 +102,9 @@ class RunCommand {
   }
 
   Result<Finding> find(Campaign& campaign, const WorkReport& report) {
-    Finding finding;
-    finding.seed = *report.failing_item;
-    finding.replay = seed_command(finding.seed);
-    if (!report.worker_death.empty()) {
-      finding.violation = {properties::Oracle::kAlive, "the engine ended its process: " + report.worker_death, {}};
-      return finding;
-    }
-    const std::uint64_t seed = finding.seed;
-    return investigate(invocation_, std::move(finding), output_, [&] { return campaign.simplest_case(seed); });
+    const std::uint64_t seed = *report.failing_item;
+    if (!report.worker_death.empty()) return Finding{properties::death(seed, ": " + report.worker_death), seed_command(seed)};
+    return investigate(invocation_, *plan_.kind, seed, seed_command(seed), output_, [&] { return campaign.simplest_case(seed); });
   }
 
   static std::string outcomes(const WorkFigures& figures) {

@@ -1,13 +1,13 @@
-// Numbers as people read them, and the progress line.
+// The progress line, and numbers as people read them.
 #pragma once
 
-#include <cstdint>
+#include "properties/numbers.h"
+
 #include <string>
 
 namespace powercut::tools {
 
-// 1234567 -> "1,234,567".
-std::string grouped(std::uint64_t number);
+using properties::grouped;
 
 // A line on standard error that overwrites itself; nothing at all when that is not a terminal.
 class ProgressLine {
