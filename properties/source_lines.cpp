@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 namespace powercut::properties {
@@ -29,6 +30,13 @@ std::string_view source_root() {
 std::string_view relative(std::string_view path) {
   const std::string_view root = source_root();
   return !root.empty() && path.starts_with(root) ? path.substr(root.size()) : path;
+}
+
+// As whoever runs this program would name it.
+std::string from_here(const std::string& path) {
+  std::error_code none;
+  const std::string here = std::filesystem::current_path(none).string() + "/";
+  return path.starts_with(here) ? path.substr(here.size()) : path;
 }
 
 bool is_engine(std::string_view file) {
@@ -182,7 +190,7 @@ std::vector<SourceLine> SourceLines::of_engine(std::span<const void* const> call
         if (!lines.empty() && line.file.starts_with("properties/")) return lines;
         continue;
       }
-      lines.push_back(line);
+      lines.push_back({from_here(line.file), line.line, line.function});
       if (lines.size() == kMostLines) return lines;
     }
   }

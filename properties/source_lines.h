@@ -13,7 +13,7 @@ namespace powercut::properties {
 
 // A call, or one that was inlined there.
 struct SourceLine {
-  std::string file;  // as the compiler had it, but relative to powercut's own source if it lies there
+  std::string file;  // relative to powercut's own source or the working directory, if it lies there
   std::uint32_t line = 0;
   std::string function;  // "Log::write_out", without namespaces and arguments
 };

@@ -47,8 +47,8 @@ class KeyValueEngine final : public Engine {
 
 class KeyValueKind final : public EngineKind {
  public:
-  KeyValueKind(std::string name, std::string summary, StoreOpener open)
-      : name_(std::move(name)), summary_(std::move(summary)), open_(std::move(open)) {}
+  KeyValueKind(std::string name, std::string summary, StoreOpener open, Guarantee guarantee)
+      : name_(std::move(name)), summary_(std::move(summary)), open_(std::move(open)), guarantee_(guarantee) {}
 
   std::string_view name() const override { return name_; }
   std::string_view summary() const override { return summary_; }
@@ -57,13 +57,14 @@ class KeyValueKind final : public EngineKind {
   Result<std::unique_ptr<Engine>> make(std::span<const Option> options, std::span<const std::string> defects) const override {
     POWERCUT_TRYV(refuse_defects(name_, defects));
     POWERCUT_TRY([[maybe_unused]] const auto values, option_values(name_, {}, options));
-    return key_value_engine(open_, [](const faultfs::PersistenceModel&) { return Guarantee{}; });
+    return key_value_engine(open_, [guarantee = guarantee_](const faultfs::PersistenceModel&) { return guarantee; });
   }
 
  private:
   std::string name_;
   std::string summary_;
   StoreOpener open_;
+  Guarantee guarantee_;
 };
 
 }  // namespace
@@ -72,8 +73,8 @@ std::unique_ptr<Engine> key_value_engine(StoreOpener open, std::function<Guarant
   return std::make_unique<KeyValueEngine>(std::move(open), std::move(guarantee));
 }
 
-std::unique_ptr<EngineKind> key_value_kind(std::string name, std::string summary, StoreOpener open) {
-  return std::make_unique<KeyValueKind>(std::move(name), std::move(summary), std::move(open));
+std::unique_ptr<EngineKind> key_value_kind(std::string name, std::string summary, StoreOpener open, Guarantee guarantee) {
+  return std::make_unique<KeyValueKind>(std::move(name), std::move(summary), std::move(open), guarantee);
 }
 
 }  // namespace powercut::engine

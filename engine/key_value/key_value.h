@@ -47,7 +47,7 @@ using StoreOpener = std::function<Result<std::unique_ptr<KeyValueStore>>(faultfs
 // The engine over such stores. It makes the directory, and its name durable, if it is not there.
 std::unique_ptr<Engine> key_value_engine(StoreOpener open, std::function<Guarantee(const faultfs::PersistenceModel&)> guarantee);
 
-// A kind of engine without options, for a store that promises everything.
-std::unique_ptr<EngineKind> key_value_kind(std::string name, std::string summary, StoreOpener open);
+// A kind of engine without options; unless told otherwise it promises everything, on every disk.
+std::unique_ptr<EngineKind> key_value_kind(std::string name, std::string summary, StoreOpener open, Guarantee guarantee = {});
 
 }  // namespace powercut::engine
