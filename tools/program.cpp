@@ -44,7 +44,7 @@ int program_main(int count, char** arguments, std::span<const std::unique_ptr<en
                  std::span<const Command> more_commands) {
   POWERCUT_ASSERT(!engines.empty(), "the program has an engine to test");
   std::vector<Command> commands(kCommands.begin(), kCommands.end());
-  commands.insert(commands.end(), more_commands.begin(), more_commands.end());
+  commands.insert(commands.end() - 1, more_commands.begin(), more_commands.end());  // before list
   const std::vector<std::string> all(arguments + 1, arguments + count);
   if (all.empty()) {
     print_usage(stderr, commands);

@@ -146,7 +146,7 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
   refused("explore --point 0", "--point 0: must be from 1");
   refused("explore --boots 3", "boots");
   refused("scenario --jobs 1 " POWERCUT_SCENARIOS "/order-out-of-stock.scenario", "--jobs says something only with --explore");
-  refused("fly", "no command is called 'fly'; there are: run explore replay scenario kill log bench list");
+  refused("fly", "no command is called 'fly'; there are: run explore replay scenario kill survey log bench list");
   refused("kill --backend tape", "no backend is called 'tape'; there are: posix uring uring-direct");
   refused("kill --rounds 0", "--rounds 0: must be from 1 to");
   refused("kill --sessions 33", "--sessions 33: must be from 1 to 32");
