@@ -120,7 +120,10 @@ class Witness final : public CheckObserver {
     faultfs::SimFileSystem files(last_disk);
     const auto told =
         setting_.kind->describe_log(files, kDatabaseDirectory, [&](std::string_view line) { narrative_.log.emplace_back(line); });
-    if (told.has_error()) narrative_.log.push_back(told.error().message());
+    if (told.has_error()) {
+      const bool unsupported = told.error().code() == ErrorCode::kUnsupported;
+      narrative_.log.push_back(unsupported ? told.error().context() : told.error().message());
+    }
   }
 
   void add_to_hash(std::string_view text) { hash_.add(text); }

@@ -75,7 +75,7 @@ bool ScenarioRun::open(ScenarioLife& life) {
     });
     const auto told =
         kind_.describe_log(life.disk_files, kDatabaseDirectory, [&](std::string_view text) { log.emplace_back(text); });
-    if (told.has_error()) log.push_back(told.error().message());
+    if (told.has_error() && told.error().code() != ErrorCode::kUnsupported) log.push_back(told.error().message());
   }
   const engine::Narrator narrator = [&](std::string_view phase, std::string_view text) {
     recovery.push_back(std::string(phase) + ": " + std::string(text));

@@ -115,7 +115,7 @@ TEST_CASE("JSON and CSV have the same figures by the same names") {
 TEST_CASE("a page with plots has a line for each figure of each contender, and no markup of its contents") {
   for (const std::string& page : {bench_svg(sample()), bench_html(sample())}) {
     CHECK(page.find("<one>") == std::string::npos);
-    CHECK(page.find("peer &lt;one>") != std::string::npos);
+    CHECK(page.find("peer &lt;one&gt;") != std::string::npos);
     CHECK(page.find("nan") == std::string::npos);
     CHECK(page.find("inf") == std::string::npos);
   }
