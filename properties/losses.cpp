@@ -73,7 +73,11 @@ Losses look_at_losses(ModelComparison& comparison, engine::Database& database, e
   found.reset();
   auto wrong = comparison.compare(database, session, {left, promised.interrupted, promised.set_up}, found);
   std::string disorder = out_of_order(model, there, found && *found != 0);
-  if (!disorder.empty()) breaks({Oracle::kOrdered, std::move(disorder), {}});
+  if (!disorder.empty()) {
+    breaks({Oracle::kOrdered, std::move(disorder), {}});
+    // Later rows over earlier ones that are not there: no invariant survives that, and no user could go on from it.
+    if (!wrong || wrong->oracle == Oracle::kConsistent) return losses;
+  }
   if (!wrong) {
     losses.left = std::move(left);
     return losses;

@@ -17,7 +17,7 @@ struct Losses {
   Oracles broken = 0;
   // The first of them that the guarantee holds to, if it holds to any.
   std::optional<Violation> violation;
-  // The model without what was lost, if what is left is whole.
+  // The model without what was lost, if what is left is whole and was the state of the database once.
   std::optional<Model> left;
 };
 

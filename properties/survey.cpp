@@ -22,7 +22,7 @@ constexpr std::array<PromiseText, kPromiseCount> kPromises{{
     {"durable", "every acknowledged transaction is there"},
     {"ordered", "a transaction that is lost takes every later one with it"},
     {"atomic", "of any transaction all is there or nothing"},
-    {"consistent", "nothing is there that was never written, and the invariants of the workload hold"},
+    {"consistent", "nothing is there that was never written, and where no order is broken the invariants of the workload hold"},
     {"recovers", "the database opens, can be read, and takes new work"},
 }};
 
@@ -116,28 +116,38 @@ class Survey {
     return success();
   }
 
+  // One crash first, each case to its end as far as the recoveries go; then further crashes with what is left.
   Result<void> explore() {
+    if (plan_.explored == 0) return success();
+    POWERCUT_TRYV(explore(0));
+    if (plan_.nested > 0 && !cell_.interrupted) POWERCUT_TRYV(explore(plan_.nested));
+    return success();
+  }
+
+  Result<void> explore(std::uint32_t nested) {
     CampaignPlan cases = campaign_plan(JudgedBy::kNothing);
     set_for_exploration(cases);
+    cases.nested = nested;
     cases.steps.least = cases.steps.most = plan_.explored_steps;
     POWERCUT_TRY(const Campaign campaign, Campaign::make(std::move(cases)));
     std::vector<Case> explored;
     for (std::uint64_t at = 0; at < plan_.explored; ++at) explored.push_back(campaign.case_of(plan_.first_seed + at));
-    if (explored.empty()) return success();
+    const std::uint64_t used = cell_.explored.count.recoveries;
+    if (used >= plan_.recoveries) return success();
     ExplorationPlan exploration;
     exploration.jobs = plan_.jobs;
-    exploration.most_recoveries = plan_.recoveries;
-    exploration.limits.most_at_point = std::max<std::uint64_t>(1, plan_.recoveries / 4);
+    exploration.most_recoveries = plan_.recoveries - used;
     POWERCUT_TRY(const ExplorationReport report, explore_cases(explored, exploration, stop_, [&](const ExplorationProgress& now) {
-                   progress_(fmt::format("exploring: {} of {} recoveries", now.recoveries, plan_.recoveries));
+                   progress_(fmt::format("exploring: {} of {} recoveries", used + now.recoveries, plan_.recoveries));
                  }));
-    cell_.explored = report.figures;
+    cell_.explored.add(report.figures);
     count(report.figures.count.breaches);
-    cell_.exhaustive = report.ended == ExplorationReport::Ended::kDone;
+    bool exhaustive = report.ended == ExplorationReport::Ended::kDone;
     for (const CaseReport& one : report.cases) {
-      cell_.bits = std::max(cell_.bits, one.total_bits);
-      cell_.exhaustive = cell_.exhaustive && one.coverage.exhaustive && one.nested_coverage.exhaustive;
+      if (nested == 0) cell_.bits = std::max(cell_.bits, one.total_bits);
+      exhaustive = exhaustive && one.coverage.exhaustive && one.nested_coverage.exhaustive;
     }
+    (nested == 0 ? cell_.exhaustive : cell_.further_exhaustive) = exhaustive;
     cell_.interrupted = report.ended == ExplorationReport::Ended::kInterrupted;
     if (report.ended != ExplorationReport::Ended::kViolation) return success();
     if (report.worker_death.empty()) {

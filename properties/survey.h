@@ -57,10 +57,11 @@ struct SurveyCell {
   faultfs::PersistenceModel model;
   std::string source;  // of what is promised
   std::array<PromiseSeen, kPromiseCount> promises;
-  WorkFigures random;    // of the random cases
-  WorkFigures explored;  // of the exploration
-  double bits = 0;       // log2 of the crash states that were explored
-  bool exhaustive = false;
+  WorkFigures random;                  // of the random cases
+  WorkFigures explored;                // of the exploration
+  double bits = 0;                     // log2 of the crash states of the explored cases
+  bool exhaustive = false;             // each of these was visited
+  bool further_exhaustive = false;     // and each that a further crash may leave
   std::vector<std::string> deaths;     // how the engine ended its process, each once
   std::uint64_t wrong_powered_on = 0;  // cases in which it gave a wrong answer before any crash
   std::string example;                 // a case as JSON, of what broke

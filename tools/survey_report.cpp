@@ -25,7 +25,8 @@ std::uint64_t per_second(const SurveyCell& cell) {
 }
 
 std::string coverage(const SurveyCell& cell) {
-  return fmt::format("2^{:.1f}{}", cell.bits, cell.exhaustive ? ", exhaustive" : ", in part");
+  if (!cell.exhaustive) return fmt::format("2^{:.1f}, in part", cell.bits);
+  return fmt::format("2^{:.1f}, all{}", cell.bits, cell.further_exhaustive ? ", further crashes too" : "");
 }
 
 }  // namespace
@@ -88,6 +89,7 @@ Json survey_json(const std::vector<SurveyedCell>& cells, const SurveyPlan& plan)
     json["recoveries_per_second_per_core"] = per_second(cell);
     json["log2_states_explored"] = cell.bits;
     json["exhaustive"] = cell.exhaustive;
+    json["further_crashes_exhaustive"] = cell.further_exhaustive;
     json["case_file"] = surveyed.case_file.empty() ? Json(nullptr) : Json(surveyed.case_file);
     json["violation"] = surveyed.summary.empty() ? Json(nullptr) : Json(surveyed.summary);
     json["command"] = surveyed.command;

@@ -60,8 +60,14 @@ RocksOptions from_values(const std::vector<std::string>& values) {
 
 // rocksdb/options.h of 7.8, in its words; the wiki pages "Basic Operations" (Synchronous Writes, Atomic Updates) and "WAL
 // Recovery Modes" say the same.
-Guarantee guarantee_of(const RocksOptions& options) {
+Guarantee guarantee_of(const RocksOptions& options, const faultfs::PersistenceModel& model) {
   Guarantee promised;
+  // It leaves those syncs out where it finds itself on btrfs, and promises nothing of other file systems that it takes for it.
+  const bool syncs_names = model.fsync_makes_new_name_durable || model.fsync_makes_all_metadata_durable;
+  if (options.directory_sync == DirectorySync::kAsOnBtrfs && !syncs_names) {
+    return {false, false, false,
+            false, false, "env/io_posix.cc: only btrfs is known to need no sync of a directory for a new file"};
+  }
   promised.source = "rocksdb/options.h: WriteOptions::sync; WALRecoveryMode";
   // "a DB write with sync==true has similar crash semantics to a "write()" system call followed by "fdatasync()"";
   // "If this flag is false, and the machine crashes, some recent writes may be lost."
@@ -132,7 +138,7 @@ class RocksKind final : public EngineKind {
         [chosen, prepared = RocksStore::database_options(chosen)](faultfs::FileSystem& files, std::string_view directory) {
           return RocksStore::open(chosen, prepared, files, directory);
         },
-        [chosen](const faultfs::PersistenceModel& /*model*/) { return guarantee_of(chosen); });
+        [chosen](const faultfs::PersistenceModel& model) { return guarantee_of(chosen, model); });
   }
 };
 
