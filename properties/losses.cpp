@@ -43,6 +43,18 @@ std::string out_of_order(const Model& model, const std::vector<bool>& there, boo
          ", acknowledged after it, is there";
 }
 
+// Whether a table is there that no set-up makes.
+bool has_later_table(engine::Database& database, const Workload& workload) {
+  const auto names = database.tables();
+  if (names.has_error()) return false;
+  for (std::uint32_t table = 0; table < workload.tables().size(); ++table) {
+    const auto& all = names.value();
+    if (!workload.made_at_set_up(table) && std::find(all.begin(), all.end(), workload.tables()[table].name) != all.end())
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Losses look_at_losses(ModelComparison& comparison, engine::Database& database, engine::Session& session, const Promised& promised,
@@ -73,6 +85,11 @@ Losses look_at_losses(ModelComparison& comparison, engine::Database& database, e
   found.reset();
   auto wrong = comparison.compare(database, session, {left, promised.interrupted, promised.set_up}, found);
   std::string disorder = out_of_order(model, there, found && *found != 0);
+  // Without the table of markers no transaction shows, but what a later one made may.
+  if (wrong && disorder.empty() && !left.committed().tables[0].exists && has_later_table(database, comparison.workload())) {
+    disorder = "transaction " + marker_of(model, 0) + " is lost, and a table that was made after it is there";
+    wrong.reset();
+  }
   if (!disorder.empty()) {
     breaks({Oracle::kOrdered, std::move(disorder), {}});
     // Later rows over earlier ones that are not there: no invariant survives that, and no user could go on from it.

@@ -190,11 +190,13 @@ Model Model::without_last() const {
 Model Model::continued(Present present) const {
   POWERCUT_ASSERT(alone(), "the order of what several sessions did is not known");
   Model next = *this;
-  if (present == 0) {
-    next.rolled_back();
-  } else {
+  if (present != 0) {
     next.acknowledged();
+    return next;
   }
+  // One that is not there gives its number to the next, as in recovered().
+  next.next_transaction_ = open_[0].transaction;
+  next.rolled_back();
   return next;
 }
 

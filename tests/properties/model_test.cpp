@@ -94,6 +94,8 @@ TEST_CASE("a model without some of what was acknowledged holds the rest") {
   const Model gone = model.continued(0);
   CHECK(gone.committed().tables[1].find("a")->row == "2");
   CHECK(gone.history().size() == 3);
+  CHECK(gone.transaction() == model.transaction());
+  CHECK(there.transaction() == model.transaction() + 1);
 }
 
 }  // namespace powercut::testing
