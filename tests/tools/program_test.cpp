@@ -111,6 +111,11 @@ TEST_CASE("wrong usage is told what would be right, with exit status 2") {
     CHECK(ended.error.find("powercut: ") == 0);
     CHECK(ended.error.find(message) != std::string::npos);
   };
+  refused("survey --engine nothing", "there are: ledger");
+  refused("survey --engine ledger --mode nothing", "there are: default early-release");
+  refused("survey --seeds 0", "must be from 1");
+  refused("survey --cases some", "there are: none broken lost");
+  refused("run --judge-by nobody", "there are: guarantee all nothing");
   refused("run --modle posix", "unrecognised option '--modle'");
   refused("run --model ntfs",
           "no persistence model is called 'ntfs'; there are: posix ext4-ordered ext4-writeback xfs btrfs prefix");
@@ -198,12 +203,44 @@ TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is wr
   fails("run --defect no-undo --output case.json", "there is no such directory");
   fails("log /no/such/place", "No such file or directory");
   fails("log .", "no database here");
+  fails("survey --engine ledger --output /no/such/place", "there is no such directory");
   fails("kill --dir /no/such/place", "No such file or directory");
+}
+
+TEST_CASE("survey says of each cell what is promised and what was seen, as text, JSON and a page") {
+  const Program program;
+  const auto ended = program.run(
+      "survey --engine ledger --mode default --model posix --model prefix --seeds 12 --explored 1 --steps 2 --recoveries 500 "
+      "--html page.html --json cells.json");
+  CHECK(ended.status == 0);
+  CHECK(ended.out.find("2 of 2 cells; in 0 what is documented and what was seen differ") != std::string::npos);
+  CHECK(ended.error.empty());
+  const auto document = nlohmann::json::parse(file_text(program.directory.path() + "/cells.json"));
+  REQUIRE(document["cells"].size() == 2);
+  for (const auto& cell : document["cells"]) {
+    CHECK(cell["engine"] == "ledger");
+    CHECK(cell["recoveries"].get<std::uint64_t>() > 100);
+    CHECK(cell["disagrees_with_documentation"] == false);
+    REQUIRE(cell["promises"].size() == 5);
+    for (const auto& promise : cell["promises"]) {
+      CHECK(promise["promised"] == true);
+      CHECK(promise["broken_in_recoveries"] == 0);
+      CHECK(promise["verdict"] == "yes");
+    }
+  }
+  const std::string page = file_text(program.directory.path() + "/page.html");
+  CHECK(page.find("<td class=yes>yes") != std::string::npos);
+  CHECK(page.find("BROKEN</td>") == std::string::npos);
+  // The command of a cell gives the cell again.
+  const std::string command = document["cells"][1]["command"];
+  const auto again = program.run(command.substr(command.find(" survey ") + 1) + " --format json");
+  REQUIRE(again.status == 0);
+  CHECK(nlohmann::json::parse(again.out)["cells"][0]["promises"] == document["cells"][1]["promises"]);
 }
 
 TEST_CASE("every command explains itself") {
   const Program program;
-  for (const std::string_view command : {"run", "replay", "scenario", "kill", "log", "bench", "list"}) {
+  for (const std::string_view command : {"run", "explore", "replay", "scenario", "survey", "kill", "log", "bench", "list"}) {
     const Ended help = program.run(std::string(command) + " --help");
     CHECK(help.status == 0);
     CHECK(help.out.find("usage: powercut " + std::string(command)) == 0);
@@ -211,7 +248,7 @@ TEST_CASE("every command explains itself") {
   }
   CHECK(program.run("--help").status == 0);
   CHECK(program.run("").status == 2);
-  for (const std::string_view what : {"engines", "workloads", "models", "defects", "options"}) {
+  for (const std::string_view what : {"engines", "workloads", "models", "defects", "options", "modes"}) {
     const auto listed = nlohmann::json::parse(program.run("list --format json " + std::string(what)).out);
     REQUIRE(listed.is_array());
     for (const auto& entry : listed) CHECK(entry["summary"].get<std::string>().size() > 10);
