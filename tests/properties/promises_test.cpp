@@ -27,6 +27,7 @@ Guarantee loses_a_suffix() {
 struct Seen {
   bool violated = false;
   Oracle oracle = Oracle::kAlive;
+  std::string summary;
   BreachCounts breaches{};
   std::uint64_t recoveries = 0;
 };
@@ -46,6 +47,7 @@ Seen run(const engine::EngineKind& kind, JudgedBy judged_by, std::uint64_t seeds
     if (!failure) continue;
     seen.violated = true;
     seen.oracle = failure->violation.oracle;
+    seen.summary = failure->violation.summary;
   }
   seen.breaches = all.breaches;
   seen.recoveries = all.recoveries;
@@ -134,13 +136,12 @@ class EveryOtherStore final : public engine::KeyValueStore {
 };
 
 std::unique_ptr<engine::EngineKind> every_other() {
-  return engine::key_value_kind("every-other", "syncs every other batch",
-                                [](faultfs::FileSystem& files, std::string_view directory) {
-                                  auto store = std::make_unique<EveryOtherStore>(files, directory);
-                                  const auto loaded = store->load();
-                                  if (loaded.has_error()) return Result<std::unique_ptr<engine::KeyValueStore>>(loaded.error());
-                                  return Result<std::unique_ptr<engine::KeyValueStore>>(std::move(store));
-                                });
+  const auto open = [](faultfs::FileSystem& files, std::string_view directory) -> Result<std::unique_ptr<engine::KeyValueStore>> {
+    auto store = std::make_unique<EveryOtherStore>(files, directory);
+    POWERCUT_TRYV(store->load());
+    return std::unique_ptr<engine::KeyValueStore>(std::move(store));
+  };
+  return engine::key_value_kind("every-other", "syncs every other batch", open, loses_a_suffix());
 }
 
 SurveyCell survey(const engine::EngineKind& kind, KeepCases keep) {
@@ -197,6 +198,11 @@ TEST_CASE("a transaction that outlives an earlier one breaks the order") {
   CHECK(count(seen, Oracle::kDurable) > 0);
   CHECK(count(seen, Oracle::kOrdered) > 0);
   CHECK(count(seen, Oracle::kOrdered) <= count(seen, Oracle::kDurable));
+
+  const Seen held_to_order = run(*kind, JudgedBy::kGuarantee);
+  CHECK(held_to_order.violated);
+  CHECK(held_to_order.oracle == Oracle::kOrdered);
+  CHECK(held_to_order.summary.find(" is lost, and ") != std::string::npos);
 }
 
 TEST_CASE("a survey tells what was promised from what was seen") {
