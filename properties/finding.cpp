@@ -42,9 +42,14 @@ Result<Finding> investigate(const engine::EngineKind& kind, std::uint64_t seed,
         return made ? told(*made) : std::string();
       },
       stop);
-  if (text.has_error()) return death(seed, " while the failure was made simpler: " + text.error().context());
   Finding finding;
   finding.seed = seed;
+  if (text.has_error() && stop.load()) {
+    finding.violation = {
+        Oracle::kAlive, "something was found; interrupted before it was made simple, so what it is is not known", {}};
+    return finding;
+  }
+  if (text.has_error()) return death(seed, " while the failure was made simpler: " + text.error().context());
   if (text.value().empty()) {
     finding.violation = {Oracle::kAlive, "the failure did not happen again: the engine is not deterministic", {}};
     return finding;
