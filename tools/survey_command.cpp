@@ -153,10 +153,11 @@ class SurveyCommand {
   }
 
   std::string command(const Wanted& wanted) const {
-    std::string text = fmt::format(
-        "{} survey --engine {} --mode {} --model {} --seed {} --seeds {} --explored {} --steps {} --recoveries {} --nested {}",
-        shell_word(invocation_.program), wanted.kind->name(), wanted.mode.name, wanted.model.name, plan_.first_seed, plan_.seeds,
-        plan_.explored, plan_.explored_steps, plan_.recoveries, plan_.nested);
+    std::string text = fmt::format("{} survey --engine {} --mode {} --model {}", shell_word(invocation_.program),
+                                   wanted.kind->name(), wanted.mode.name, wanted.model.name);
+    for (const char* const option : {"seed", "seeds", "explored", "steps", "recoveries", "nested"}) {
+      if (!values_[option].defaulted()) text += fmt::format(" --{} {}", option, values_[option].as<std::uint64_t>());
+    }
     if (values_.count("atom") > 0) text += " --atom " + shell_word(values_["atom"].as<std::string>());
     return text;
   }

@@ -106,11 +106,13 @@ std::string survey_html(const std::vector<SurveyedCell>& cells, const SurveyPlan
       "--unseen:#ececea;--broken:#c8321e}@media(prefers-color-scheme:dark){:root{--bg:#16181c;--fg:#ececec;--dim:#a8adb3;"
       "--line:#33363c;--yes:#16412f;--no:#4a3b14;--unseen:#2a2d32;--broken:#e0523d}}"
       "body{font:15px/1.5 system-ui,sans-serif;background:var(--bg);color:var(--fg);margin:2rem auto;padding:0 "
-      "1rem;max-width:84rem}"
+      "1rem;max-width:96rem}"
       "table{border-collapse:collapse;width:100%}th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;"
       "vertical-align:top}th{position:sticky;top:0;background:var(--bg)}td.n{text-align:right;font-variant-numeric:tabular-nums}"
       ".yes{background:var(--yes)}.no{background:var(--no)}.unseen{background:var(--unseen)}"
-      ".BROKEN{background:var(--broken);color:#fff;font-weight:600}.dim{color:var(--dim);font-size:.85em}code{font-size:.85em}"
+      ".BROKEN{background:var(--broken);color:#fff;font-weight:600}.dim{color:var(--dim);font-size:.85em}.BROKEN "
+      ".dim{color:inherit;font-weight:400}code{font-size:.85em}"
+      "td:last-child{min-width:22rem}"
       ".wide{overflow-x:auto}dt{float:left;width:7rem;clear:left}dd{margin:0 0 .2rem 7rem}</style>\n"
       "<h1>What survives a power failure</h1>\n";
   page += fmt::format(
@@ -132,21 +134,22 @@ std::string survey_html(const std::vector<SurveyedCell>& cells, const SurveyPlan
   page += "<th>recoveries<th>crash states explored<th>how to see it</thead><tbody>\n";
   for (const SurveyedCell& surveyed : cells) {
     const SurveyCell& cell = surveyed.cell;
-    page += fmt::format("<tr><td>{}<td>{}<br><span class=dim>{}</span><td>{}", html_text(cell.kind->name()),
-                        html_text(cell.mode.name), html_text(cell.mode.summary), html_text(cell.model.name));
+    page +=
+        fmt::format("<tr><td>{}<td>{}<br><span class=dim>{}. Documentation: {}</span><td>{}", html_text(cell.kind->name()),
+                    html_text(cell.mode.name), html_text(cell.mode.summary), html_text(cell.source), html_text(cell.model.name));
     for (const PromiseSeen& seen : cell.promises) {
       page += fmt::format("<td class={0}>{0}", verdict(seen));
       if (seen.broken > 0) page += fmt::format("<br><span class=dim>{} times</span>", grouped(seen.broken));
     }
     page += fmt::format("<td class=n>{}<td>{}<td>", grouped(recoveries(cell)), coverage(cell));
-    page += fmt::format("<code>{}</code>", html_text(surveyed.command));
+    page += fmt::format("<details><summary>command</summary><code>{}</code></details>", html_text(surveyed.command));
     if (!surveyed.case_file.empty()) {
-      page += fmt::format("<br><code>powercut replay {}</code><br>{}", html_text(shell_word(surveyed.case_file)),
+      page += fmt::format("<code>powercut replay {}</code><br>{}", html_text(shell_word(surveyed.case_file)),
                           html_text(surveyed.summary));
     }
     if (cell.wrong_powered_on > 0) page += fmt::format("<br>wrong with the power on in {} cases", cell.wrong_powered_on);
     for (const auto& how : cell.deaths) page += "<br>the engine ended its process: " + html_text(how);
-    page += fmt::format("<br><span class=dim>{}</span>\n", html_text(cell.source));
+    page += "\n";
   }
   return page + "</tbody></table></div></html>\n";
 }
