@@ -27,6 +27,7 @@ class LmdbMemory {
 
   // How far into the memory an address points, if it does.
   bool holds(std::uint64_t address) const { return address - begin() < kBytes; }
+  static constexpr std::size_t bytes() { return kBytes; }
   std::uint64_t begin() const { return reinterpret_cast<std::uint64_t>(memory_); }
 
  private:

@@ -126,6 +126,18 @@ void LmdbProcess::assertion_failed(std::string_view message) {
   die();
 }
 
+bool LmdbProcess::runs_out(const void* from, std::size_t bytes) const {
+  const auto begin = reinterpret_cast<std::uint64_t>(from);
+  if (memory_.holds(begin)) return bytes > memory_.begin() + memory_.bytes() - begin;
+  return pages_.holds(begin) && bytes > pages_.begin() + pages_.bytes() - begin;
+}
+
+void LmdbProcess::check_copy(const void* to, const void* from, std::size_t bytes) {
+  if (!runs_out(to, bytes) && !runs_out(from, bytes)) return;
+  failure_.emplace(ErrorCode::kCorrupt, "LMDB died of SIGSEGV: it copied " + std::to_string(bytes) + " bytes, more than it holds");
+  die();
+}
+
 void LmdbProcess::signal(int number, std::uint64_t address) {
   if (!resolve(number, address)) die();
 }

@@ -73,6 +73,8 @@ class LmdbProcess {
 
   // A signal that LMDB caused at this address; does not return if it dies of it.
   void signal(int number, std::uint64_t address);
+  // Does not return if LMDB dies of it: one of the ranges begins in what LMDB holds and ends beyond, where others' memory is.
+  void check_copy(const void* to, const void* from, std::size_t bytes);
   // An assertion of LMDB failed.
   [[noreturn]] void assertion_failed(std::string_view message);
 
@@ -83,6 +85,7 @@ class LmdbProcess {
   int enter(int (*body)(void*), void* of);
   Result<int> answer(std::string_view doing, int code);
   bool resolve(int number, std::uint64_t address);
+  bool runs_out(const void* from, std::size_t bytes) const;
   [[noreturn]] void die();
 
   int fail(Error error);

@@ -127,6 +127,32 @@ TEST_CASE("a database of LMDB that is destroyed without close writes nothing any
   }
 }
 
+TEST_CASE("a page of LMDB that is damaged in its header may cost a database its process, but nothing else its life") {
+  constexpr std::uint64_t kPage = 4096;
+  const std::vector<std::byte> damage(1, std::byte{0xff});
+  std::size_t died = 0;
+  for (std::uint64_t page = 2; page < 8; ++page) {
+    for (std::uint64_t at = 10; at < 16; ++at) {  // the flags, and where the free room begins and ends
+      faultfs::SimDisk disk;
+      faultfs::SimFileSystem files(disk);
+      const auto engine = lmdb(kReadonly);
+      work(*engine, files);
+      auto file = std::move(files.open("db/data.mdb", faultfs::OpenMode::kReadWrite)).value();
+      REQUIRE(write_full(*file, page * kPage + at, damage).has_value());
+      const auto use = [&]() -> Result<void> {
+        POWERCUT_TRY(auto database, engine->open(files, "db"));
+        POWERCUT_TRY(auto session, database->new_session());
+        for (int number = 0; number < 60; ++number) {
+          POWERCUT_TRYV(session->put("rows", "a" + std::to_string(number), row_of("b" + std::to_string(number), 1)));
+        }
+        return success();
+      };
+      if (use().has_error()) ++died;
+    }
+  }
+  CHECK(died > 0);
+}
+
 TEST_CASE("LMDB asks the same of its files every time, whatever its addresses are") {
   for (const Options& options : {kReadonly, kWritemap}) {
     const auto engine = lmdb(options);

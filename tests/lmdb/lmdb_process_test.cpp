@@ -99,6 +99,26 @@ TEST_CASE("LMDB dies of a write to a mapping for reading, and of a damaged point
   }
 }
 
+TEST_CASE("LMDB dies of a copy that runs out of what it holds, and not of one that does not") {
+  for (const std::size_t too_many : {0, 1}) {
+    for (const bool memory : {false, true}) {
+      Mapped mapped(false);
+      const auto* const begin =
+          memory ? reinterpret_cast<const byte*>(mapped.process.memory().begin()) : const_cast<const byte*>(mapped.map);
+      const std::size_t held = memory ? engine::LmdbMemory::bytes() : kMapped;
+      byte other{};
+      for (const bool into : {false, true}) {
+        const void* const at = begin + 7;
+        const auto copied = mapped.process.run("copying", [&] {
+          mapped.process.check_copy(into ? const_cast<void*>(at) : &other, into ? &other : at, held - 7 + too_many);
+          return 0;
+        });
+        CHECK(copied.has_error() == (too_many > 0));
+      }
+    }
+  }
+}
+
 TEST_CASE("what is written through LMDB's mapping reaches the file when it is written back, in ascending order") {
   Mapped mapped(true);
   REQUIRE(mapped.process
