@@ -43,8 +43,12 @@ bool is_engine(std::string_view file) {
   for (const std::string_view other : {"faultfs/", "properties/", "tests/", "tools/", "/usr/"}) {
     if (file.starts_with(other)) return false;
   }
-  // Of powercut when it is installed and of the compiler's own headers, wherever they are.
-  return file.find("/c++/") == std::string_view::npos && file.find("/faultfs/") == std::string_view::npos;
+  // Of powercut when it is installed, of the compiler's own headers, and of the sanitizers' functions that stand before those of
+  // the system (GCC's and LLVM's), wherever they are.
+  for (const std::string_view other : {"/faultfs/", "/c++/", "/libsanitizer/", "/compiler-rt/"}) {
+    if (file.find(other) != std::string_view::npos) return false;
+  }
+  return true;
 }
 
 // "powercut::ledger::Log::flush(Lsn)::{lambda(int)#1}::operator()(int) const" is "Log::flush".
