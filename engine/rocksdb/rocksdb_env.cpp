@@ -15,18 +15,20 @@ class CountedClock final : public rocksdb::SystemClock {
  public:
   const char* Name() const override { return "powercut"; }
   std::uint64_t NowMicros() override { return kStartSeconds * kMicrosPerSecond + ++questions_; }
-  void SleepForMicroseconds(int /*micros*/) override {}
+  void SleepForMicroseconds(int /*micros*/) override { ++sleeps_; }
   Status GetCurrentTime(std::int64_t* seconds) override {
     *seconds = kStartSeconds;
     return Status::OK();
   }
   std::string TimeToString(std::uint64_t seconds) override { return std::to_string(seconds); }
+  std::uint64_t sleeps() const { return sleeps_; }
 
  private:
   static constexpr std::int64_t kStartSeconds = 1'600'000'000;
   static constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 
   std::uint64_t questions_ = 0;
+  std::uint64_t sleeps_ = 0;
 };
 
 Status not_supported() { return Status::NotSupported("files are opened through the file system"); }
@@ -44,6 +46,14 @@ bool RocksEnv::run_job() {
     queue->pop_front();
     job.run(job.argument);
     return true;
+  }
+  return false;
+}
+
+bool RocksEnv::run_jobs_until_one_fails() {
+  const auto& clock = static_cast<const CountedClock&>(*system_clock_);
+  for (const std::uint64_t before = clock.sleeps(); clock.sleeps() == before;) {
+    if (!run_job()) return true;
   }
   return false;
 }

@@ -27,6 +27,10 @@ class RocksEnv final : public rocksdb::Env {
   // Runs the job that has waited longest among those of the highest priority; false if there is none.
   bool run_job();
 
+  // Runs jobs until none is left, which is true, or until one failed: RocksDB sleeps then, queues it again, and so would go on
+  // for as long as the disk is full.
+  bool run_jobs_until_one_fails();
+
   // What RocksDB otherwise draws at random at each open, puts into the tables it makes and, with their numbers, into the
   // manifest as identities of the tables. Here it follows from the highest number that any file of the database had when it
   // was opened: a session of which a file is left had a lower one. It stays what it is at the first call.
@@ -45,7 +49,7 @@ class RocksEnv final : public rocksdb::Env {
 
   std::uint64_t NowMicros() override { return system_clock_->NowMicros(); }
   std::uint64_t NowNanos() override { return system_clock_->NowNanos(); }
-  void SleepForMicroseconds(int /*micros*/) override {}
+  void SleepForMicroseconds(int micros) override { system_clock_->SleepForMicroseconds(micros); }
   rocksdb::Status GetCurrentTime(std::int64_t* seconds) override { return system_clock_->GetCurrentTime(seconds); }
   std::string TimeToString(std::uint64_t seconds) override { return system_clock_->TimeToString(seconds); }
   rocksdb::Status GetHostName(char* name, std::uint64_t bytes) override;

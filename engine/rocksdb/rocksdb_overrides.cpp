@@ -1,5 +1,5 @@
-// Four functions of RocksDB's, done otherwise for databases in a RocksEnv because no option leaves out what they do: chance, a
-// thread, and most of the time that opening takes. For all other databases they do what the library's do.
+// Five functions of RocksDB's, done otherwise for databases in a RocksEnv because no option leaves out what they do: chance,
+// threads, and most of the time that opening takes. For all other databases they do what the library's do.
 //
 // The definitions stand before the library's own of the same names: its calls go through the dynamic linker, which takes the
 // program's first. RocksStore checks after opening that it did, by the one of which the result can be seen.
@@ -15,6 +15,7 @@
 
 #include <dlfcn.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -34,10 +35,16 @@ class Random {
   static Random* GetTLSInstance();
 };
 
+class ColumnFamilyData;
+template <class T, std::size_t kSize>
+class autovector;
+
 class DBImpl {
  public:
   static std::string GenerateDbSessionId(Env* env);
   Status StartPeriodicTaskScheduler();
+  Status WaitForFlushMemTables(const autovector<ColumnFamilyData*, 8>& families,
+                               const autovector<const std::uint64_t*, 8>& memtables, bool resuming);
 };
 
 class RocksDBOptionsParser {
@@ -77,6 +84,17 @@ Status DBImpl::StartPeriodicTaskScheduler() {
   if (dynamic_cast<powercut::engine::RocksEnv*>(database->GetEnv()) != nullptr) return Status::OK();
   static const auto original = the_library_s<Status (*)(DBImpl*)>("_ZN7rocksdb6DBImpl26StartPeriodicTaskSchedulerEv");
   return original(this);
+}
+
+// Waits for a flush that it was told to wait for, as DB::Resume does: another thread would run it.
+Status DBImpl::WaitForFlushMemTables(const autovector<ColumnFamilyData*, 8>& families,
+                                     const autovector<const std::uint64_t*, 8>& memtables, bool resuming) {
+  auto* const database = reinterpret_cast<DB*>(this);
+  if (auto* const ours = dynamic_cast<powercut::engine::RocksEnv*>(database->GetEnv())) ours->run_jobs_until_one_fails();
+  static const auto original =
+      the_library_s<Status (*)(DBImpl*, const autovector<ColumnFamilyData*, 8>&, const autovector<const std::uint64_t*, 8>&, bool)>(
+          "_ZN7rocksdb6DBImpl21WaitForFlushMemTablesERKNS_10autovectorIPNS_16ColumnFamilyDataELm8EEERKNS1_IPKmLm8EEEb");
+  return original(this, families, memtables, resuming);
 }
 
 // Reads the OPTIONS file that was just written, and compares each option.

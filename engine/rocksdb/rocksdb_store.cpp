@@ -85,7 +85,7 @@ Result<std::unique_ptr<KeyValueStore>> RocksStore::open(const RocksOptions& opti
     return Error(ErrorCode::kUnsupported,
                  "this RocksDB calls its own functions past the dynamic linker: see rocksdb_overrides.cpp");
   }
-  if (options.background == Background::kEachCall) store->run_all_jobs();
+  if (options.background == Background::kEachCall) store->env_.run_jobs_until_one_fails();
   return std::unique_ptr<KeyValueStore>(std::move(store));
 }
 
@@ -94,7 +94,8 @@ RocksStore::~RocksStore() {
   disk_.cut();
   if (database_) rocksdb::CancelAllBackgroundWork(database_.get(), false);
   // They find that the database is shutting down. Its destructor waits for those that it cannot take back.
-  run_all_jobs();
+  while (env_.run_job()) {
+  }
   database_.reset();
 }
 
@@ -124,6 +125,7 @@ Result<void> RocksStore::scan(std::string_view from, std::string_view to, const 
 Result<void> RocksStore::write(std::span<const KeyWrite> batch) {
   const DrawFrom chance(random_);
   disk_.forget_failure();
+  POWERCUT_TRYV(resume());
   rocksdb::WriteBatch all;
   for (const KeyWrite& each : batch) {
     const auto added = each.value ? all.Put(slice(each.key), slice(*each.value)) : all.Delete(slice(each.key));
@@ -136,27 +138,33 @@ Result<void> RocksStore::write(std::span<const KeyWrite> batch) {
   if (!status.ok()) return error(status);
   ++writes_;
   if (options_.background == Background::kEachCall) {
-    run_all_jobs();
+    env_.run_jobs_until_one_fails();
   } else if (writes_ % kWritesForJob == 0) {
     env_.run_job();
   }
   return success();
 }
 
-void RocksStore::run_all_jobs() {
-  while (env_.run_job()) {
-  }
+Result<void> RocksStore::resume() {
+  if (!errors_->last().IsNoSpace()) return success();
+  // It waits for the jobs that are queued.
+  if (!env_.run_jobs_until_one_fails()) return error(errors_->last());
+  const auto status = database_->Resume();
+  if (!status.ok()) return error(status);
+  errors_->forget();
+  return success();
 }
 
 Result<void> RocksStore::flush() {
   const DrawFrom chance(random_);
   disk_.forget_failure();
+  POWERCUT_TRYV(resume());
   rocksdb::FlushOptions asking;
   asking.wait = false;
   asking.allow_write_stall = true;  // else it would wait until no write would be stalled
   const auto status = database_->Flush(asking);
   if (!status.ok()) return error(status);
-  run_all_jobs();
+  env_.run_jobs_until_one_fails();
   if (!errors_->last().ok()) return error(errors_->last());
   return success();
 }
@@ -167,7 +175,11 @@ Result<void> RocksStore::close() {
   const DrawFrom chance(random_);
   // What CancelAllBackgroundWork does with what is in no log.
   if (!options_.log) POWERCUT_TRYV(flush());
-  run_all_jobs();
+  if (!env_.run_jobs_until_one_fails()) {
+    rocksdb::CancelAllBackgroundWork(database_.get(), false);
+    while (env_.run_job()) {
+    }
+  }
   const auto status = database_->Close();
   if (!status.ok()) return error(status);
   return success();

@@ -40,7 +40,8 @@ struct RocksOptions {
   DirectorySync directory_sync = DirectorySync::kAlways;
 };
 
-// Keeps the error that makes the database read-only, and has it stay so: a thread of RocksDB's would try to end that.
+// Keeps the error that makes the database read-only, and has it stay so: a thread of RocksDB's would try to end that. For a full
+// disk RocksStore::resume() stands in for the thread.
 class BackgroundErrors final : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) override { last_ = *error; }
@@ -48,6 +49,7 @@ class BackgroundErrors final : public rocksdb::EventListener {
     *recover = false;
   }
   const rocksdb::Status& last() const { return last_; }
+  void forget() { last_ = rocksdb::Status::OK(); }
 
  private:
   rocksdb::Status last_;
@@ -74,7 +76,8 @@ class RocksStore final : public KeyValueStore {
   RocksStore(const RocksOptions& options, faultfs::FileSystem& files);
 
   Result<void> flush();
-  void run_all_jobs();
+  // If a job met a full disk: what RocksDB's thread would try every five seconds, once. An error if it is full still.
+  Result<void> resume();
   // What a status says, as an error of ours.
   Error error(const rocksdb::Status& status) const;
 

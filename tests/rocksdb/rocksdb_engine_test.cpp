@@ -1,5 +1,6 @@
 // RocksDB behind engine/engine.h.
 #include "engine/rocksdb/rocksdb_engine.h"
+#include "faultfs/faulty_file_system.h"
 #include "properties/case_file.h"
 #include "tests/support/engine_conformance.h"
 #include "tests/support/engine_under_test.h"
@@ -90,6 +91,85 @@ TEST_CASE("rocksdb with jobs left waiting ends without writing") {
     on.open();
   }
   CHECK(on.crash());
+}
+
+TEST_CASE("rocksdb goes on when the disk that was full in a flush has space again") {
+  const auto engine = make({{"flush", "manual"}});
+  std::uint32_t in_flush = 0;
+  std::uint32_t failures = 0;
+  std::uint32_t fatal = 0;
+  for (std::uint32_t at = 0; at <= in_flush; ++at) {
+    faultfs::SimDisk disk;
+    faultfs::SimFileSystem plain(disk);
+    // The first run finds which operations a flush has.
+    const faultfs::Fault fault{faultfs::FaultKind::kFullDisk, false, at == 0 ? ~0U : at, 1};
+    faultfs::FaultyFileSystem files(plain, disk, std::span(&fault, 1), false);
+    auto database = std::move(engine->open(files, "db")).value();
+    auto session = std::move(database->new_session()).value();
+    REQUIRE(session->create_table(integer_table()).has_value());
+    REQUIRE(session->put("t", "a", integer_row(1)).has_value());
+    const std::uint32_t before = files.eligible(fault.kind);
+    const auto flushed = database->checkpoint();
+    if (at == 0) {
+      in_flush = files.eligible(fault.kind) - 1;
+      at = before - 1;
+      continue;
+    }
+    INFO("operation " << at << " of " << in_flush);
+    if (flushed.has_error()) {
+      ++failures;
+      CHECK(flushed.error().code() == ErrorCode::kNoSpace);
+      const auto refused = session->put("t", "b", integer_row(2));
+      if (refused.has_error()) CHECK(refused.error().code() == ErrorCode::kNoSpace);
+    }
+    files.step_ended();
+    const auto put = session->put("t", "c", integer_row(3));
+    INFO((put.has_error() ? put.error().message() : ""));
+    if (put.has_error()) {
+      // Without a new log it is over until the database is opened again.
+      CHECK(put.error().message().find(".log: create") != std::string::npos);
+      ++fatal;
+      session.reset();
+      database.reset();
+      database = std::move(engine->open(files, "db")).value();
+      session = std::move(database->new_session()).value();
+      REQUIRE(session->put("t", "c", integer_row(3)).has_value());
+    }
+    REQUIRE(database->checkpoint().has_value());
+    std::string row;
+    CHECK(session->get("t", "a", row).value());
+    CHECK(session->get("t", "c", row).value());
+  }
+  CHECK(failures > 3);
+  CHECK(fatal == 1);
+}
+
+TEST_CASE("rocksdb that finds the disk full in a compaction does not try for ever") {
+  const auto lazy = make({{"flush", "manual"}, {"background", "lazy"}, {"flush-on-recovery", "no"}});
+  const auto eager = make({{"flush", "manual"}, {"background", "each-call"}, {"flush-on-recovery", "yes"}});
+  for (std::uint32_t at = 0;; ++at) {
+    faultfs::SimDisk disk;
+    faultfs::SimFileSystem plain(disk);
+    {
+      // Two tables: the second is made when the database is opened again, and then they are compacted.
+      auto database = std::move(lazy->open(plain, "db")).value();
+      auto session = std::move(database->new_session()).value();
+      REQUIRE(session->create_table(integer_table()).has_value());
+      REQUIRE(database->checkpoint().has_value());
+      REQUIRE(session->put("t", "a", integer_row(1)).has_value());
+    }
+    const faultfs::Fault fault{faultfs::FaultKind::kFullDisk, false, at, 1};
+    faultfs::FaultyFileSystem files(plain, disk, std::span(&fault, 1), false);
+    INFO("operation " << at);
+    const auto first = eager->open(files, "db");
+    if (!files.fired()) break;
+    files.step_ended();
+    if (first.has_error()) continue;
+    auto session = std::move(first.value()->new_session()).value();
+    REQUIRE(session->put("t", "b", integer_row(2)).has_value());
+    std::string row;
+    CHECK(session->get("t", "a", row).value());
+  }
 }
 
 TEST_CASE("rocksdb without CURRENT is refused once, and then opens empty, its tables removed") {
