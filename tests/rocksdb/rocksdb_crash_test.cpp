@@ -58,6 +58,18 @@ TEST_CASE("rocksdb with synced writes keeps all that it promises through errors 
   check_seeds(plan, 24);
 }
 
+TEST_CASE("rocksdb that finds the disk full in a compaction does not try for ever") {
+  const auto kind = engine::make_rocksdb_kind();
+  auto options = kSynced;
+  options.push_back({"track-wals", "no"});
+  CampaignPlan plan = plan_for(*kind, "ext4-ordered", std::move(options));
+  plan.workloads.push_back(find_workload("savepoints").value());
+  plan.faults = {faultfs::FaultKind::kFullDisk};
+  auto campaign = std::move(Campaign::make(plan)).value();
+  SearchCount count;
+  CHECK_FALSE(campaign.run(37, nullptr, count));
+}
+
 TEST_CASE("rocksdb that does not sync is seen to lose what it acknowledged") {
   const auto kind = engine::make_rocksdb_kind();
   CampaignPlan plan = plan_for(*kind, "ext4-ordered", {{"wal", "on"}, {"sync", "no"}, {"flush", "manual"}});
