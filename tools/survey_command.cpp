@@ -39,6 +39,12 @@ class SurveyCommand {
     if (ready.has_error()) return fail(ready.error());
     const auto writable = check_output(output_);
     if (writable.has_error()) return fail(kToolFailed, writable.error().context());
+    // Said before the work, not after.
+    for (const char* const option : {"html", "json"}) {
+      if (values_.count(option) == 0) continue;
+      const auto path = values_[option].as<std::string>();
+      if (!std::ofstream(path, std::ios::app)) return fail(kToolFailed, fmt::format("--{} {}: cannot be written", option, path));
+    }
     if (!json_) fmt::print("{}\n", survey_heading());
     std::fflush(stdout);
     for (std::size_t at = 0; at < wanted_.size() && !invocation_.interrupted; ++at) {

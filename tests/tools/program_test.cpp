@@ -203,6 +203,7 @@ TEST_CASE("what powercut cannot do is told with exit status 3, and nothing is wr
   fails("run --defect no-undo --output case.json", "there is no such directory");
   fails("log /no/such/place", "No such file or directory");
   fails("log .", "no database here");
+  fails("survey --engine ledger --html /no/such/place.html", "--html /no/such/place.html: cannot be written");
   fails("survey --engine ledger --output /no/such/place", "there is no such directory");
   fails("kill --dir /no/such/place", "No such file or directory");
 }
