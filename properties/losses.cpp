@@ -65,7 +65,9 @@ Losses look_at_losses(ModelComparison& comparison, engine::Database& database, e
     if (!losses.violation && promises(guarantee, violation.oracle)) losses.violation = std::move(violation);
   };
   const Model& model = promised.model;
-  if (found_wrong.oracle == Oracle::kAlive || found_wrong.oracle == Oracle::kIsolated || model.sessions() > 1) {
+  // Where nothing may be lost, what is wrong is known.
+  if (guarantee.durable || found_wrong.oracle == Oracle::kAlive || found_wrong.oracle == Oracle::kIsolated ||
+      model.sessions() > 1) {
     breaks(std::move(found_wrong));
     return losses;
   }
@@ -73,11 +75,6 @@ Losses look_at_losses(ModelComparison& comparison, engine::Database& database, e
   if (std::all_of(there.begin(), there.end(), [](bool one) { return one; })) {
     breaks(std::move(found_wrong));
     return losses;
-  }
-  if (guarantee.durable) {
-    // The first comparison has named it.
-    found_wrong.oracle = Oracle::kDurable;
-    breaks(std::move(found_wrong));
   }
   losses.broken |= bit(Oracle::kDurable);
 

@@ -3,11 +3,10 @@
 #include "properties/campaign.h"
 #include "properties/case_file.h"
 #include "properties/promises.h"
-#include "properties/replay.h"
+#include "tests/support/findings.h"
 #include "tests/support/property.h"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace powercut::testing {
 namespace {
@@ -56,23 +55,7 @@ TEST_CASE("without synced writes LevelDB loses acknowledged transactions, and on
 }
 
 TEST_CASE("each finding replays to the violation and the trace that its file records") {
-  std::vector<std::unique_ptr<engine::EngineKind>> engines;
-  engines.push_back(engine::make_leveldb_kind());
-  std::size_t cases = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_LEVELDB_FINDINGS)) {
-    INFO(entry.path().string());
-    const auto found = read_case_file(entry.path().string(), engines);
-    REQUIRE(found.has_value());
-    for (int time = 0; time < 2; ++time) {
-      const auto replayed = replay(found.value(), false);
-      REQUIRE(replayed.has_value());
-      REQUIRE(replayed.value().violation);
-      CHECK(replayed.value().violation->summary == found.value().failure.violation.summary);
-      CHECK(replayed.value().trace_hash == found.value().trace_hash);
-    }
-    ++cases;
-  }
-  CHECK(cases >= 10);
+  CHECK(replay_findings(engine::make_leveldb_kind(), POWERCUT_LEVELDB_FINDINGS) >= 10);
 }
 
 }  // namespace powercut::testing

@@ -2,13 +2,11 @@
 #include "engine/lmdb/lmdb_engine.h"
 #include "faultfs/tracing_file_system.h"
 #include "properties/case_file.h"
-#include "properties/replay.h"
 #include "properties/search.h"
 #include "properties/workloads.h"
 #include "tests/support/engine_conformance.h"
+#include "tests/support/findings.h"
 #include "tests/support/property.h"
-
-#include <filesystem>
 
 namespace powercut::testing {
 namespace {
@@ -204,22 +202,7 @@ TEST_CASE("what LMDB promises depends on its flags and on the disk") {
 }
 
 TEST_CASE("what powercut found in LMDB is still there") {
-  std::vector<std::unique_ptr<engine::EngineKind>> engines;
-  engines.push_back(engine::make_lmdb_kind());
-  std::size_t cases = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_LMDB_FINDINGS)) {
-    INFO(entry.path().string());
-    const auto found = read_case_file(entry.path().string(), engines);
-    REQUIRE(found.has_value());
-    const auto replayed = replay(found.value(), false);
-    REQUIRE(replayed.has_value());
-    REQUIRE(replayed.value().violation);
-    CHECK(replayed.value().violation->oracle == found.value().failure.violation.oracle);
-    CHECK(replayed.value().violation->summary == found.value().failure.violation.summary);
-    CHECK(replayed.value().trace_hash == found.value().trace_hash);  // of another process
-    ++cases;
-  }
-  CHECK(cases == 8);
+  CHECK(replay_findings(engine::make_lmdb_kind(), POWERCUT_LMDB_FINDINGS) == 8);
 }
 
 }  // namespace powercut::testing

@@ -3,11 +3,10 @@
 #include "properties/campaign.h"
 #include "properties/case_file.h"
 #include "properties/exploration.h"
-#include "properties/replay.h"
+#include "tests/support/findings.h"
 #include "tests/support/property.h"
 
 #include <atomic>
-#include <filesystem>
 
 namespace powercut::testing {
 namespace {
@@ -82,21 +81,7 @@ TEST_CASE("rocksdb that does not sync is seen to lose what it acknowledged") {
 }
 
 TEST_CASE("what was found about rocksdb is found again") {
-  std::vector<std::unique_ptr<engine::EngineKind>> engines;
-  engines.push_back(engine::make_rocksdb_kind());
-  std::size_t cases = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_FINDINGS)) {
-    INFO(entry.path().string());
-    const auto found = read_case_file(entry.path().string(), engines);
-    REQUIRE(found.has_value());
-    const auto replayed = replay(found.value(), false);
-    REQUIRE(replayed.has_value());
-    REQUIRE(replayed.value().violation);
-    CHECK(replayed.value().violation->summary == found.value().failure.violation.summary);
-    CHECK(replayed.value().trace_hash == found.value().trace_hash);
-    ++cases;
-  }
-  CHECK(cases == 7);
+  CHECK(replay_findings(engine::make_rocksdb_kind(), POWERCUT_FINDINGS) == 7);
 }
 
 }  // namespace powercut::testing

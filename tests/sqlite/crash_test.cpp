@@ -3,7 +3,7 @@
 #include "properties/campaign.h"
 #include "properties/case_file.h"
 #include "properties/exploration.h"
-#include "properties/replay.h"
+#include "tests/support/findings.h"
 #include "tests/support/property.h"
 
 #include <sqlite3.h>
@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 
 namespace powercut::testing {
 namespace {
@@ -145,20 +144,7 @@ TEST_CASE("SQLite leaves the same trace again, in one process and in another") {
 TEST_CASE("what was found of SQLite can be seen again") {
   // Another release may do other things with its files; then a case is another one.
   if (std::string_view(sqlite3_libversion()) != "3.40.1") return;
-  std::vector<std::unique_ptr<engine::EngineKind>> engines;
-  engines.push_back(engine::make_sqlite_kind());
-  std::size_t cases = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(POWERCUT_SQLITE_FINDINGS)) {
-    INFO(entry.path().string());
-    const auto found = read_case_file(entry.path().string(), engines);
-    REQUIRE(found.has_value());
-    const auto replayed = replay(found.value(), false);
-    REQUIRE(replayed.has_value());
-    CHECK(replayed.value().violation.has_value());
-    CHECK(replayed.value().trace_hash == found.value().trace_hash);
-    ++cases;
-  }
-  CHECK(cases == 5);
+  CHECK(replay_findings(engine::make_sqlite_kind(), POWERCUT_SQLITE_FINDINGS) == 5);
 }
 
 }  // namespace powercut::testing
