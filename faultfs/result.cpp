@@ -31,17 +31,17 @@ std::string_view to_string(ErrorCode code) {
 }
 
 std::string Error::message() const {
-  std::string text(to_string(code_));
+  std::string text(to_string(code()));
   text += ": ";
-  text += *context_;
+  text += context();
   return text;
 }
 
 Error Error::within(std::string_view where) const {
   std::string text(where);
   text += ": ";
-  text += *context_;
-  return {code_, std::move(text)};
+  text += context();
+  return {code(), std::move(text)};
 }
 
 }  // namespace powercut

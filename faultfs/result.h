@@ -6,8 +6,9 @@
 
 #include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,15 +33,15 @@ enum class ErrorCode : unsigned char {
 // The name of a code as people see it, for example "not found".
 std::string_view to_string(ErrorCode code);
 
-// An error: a code and a sentence. The sentence lives behind a pointer so that a successful Result stays small: results
-// are returned on the path of every simulated read.
+// An error: a code and a sentence. Both live behind one pointer so that a successful Result stays small: results are returned
+// on the path of every statement and of every simulated read.
 class [[nodiscard]] Error {
  public:
   Error() = default;  // only for the storage of results
-  Error(ErrorCode code, std::string context) : code_(code), context_(std::make_shared<const std::string>(std::move(context))) {}
+  Error(ErrorCode code, std::string context) : said_(new Said(code, std::move(context))) {}
 
-  ErrorCode code() const { return code_; }
-  const std::string& context() const { return *context_; }
+  ErrorCode code() const { return said_->code; }
+  const std::string& context() const { return said_->context; }
 
   // "corrupt: data page 3: checksum 12 does not match".
   std::string message() const;
@@ -49,8 +50,14 @@ class [[nodiscard]] Error {
   Error within(std::string_view where) const;
 
  private:
-  ErrorCode code_ = ErrorCode::kIo;
-  std::shared_ptr<const std::string> context_;
+  // Counted by threads, too: jobs hand their errors to who started them.
+  struct Said : boost::intrusive_ref_counter<Said, boost::thread_safe_counter> {
+    Said(ErrorCode code_said, std::string context_said) : code(code_said), context(std::move(context_said)) {}
+    const ErrorCode code;
+    const std::string context;
+  };
+
+  boost::intrusive_ptr<const Said> said_;
 };
 
 template <class T>
