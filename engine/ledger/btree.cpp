@@ -60,18 +60,22 @@ Result<void> BTree::list_pages(std::vector<PageId>& pages) {
   return success();
 }
 
-// A child of an inner node, checked against what the node says of it: its keys are between the child's two separators.
-Result<PageRef> BTree::fetch_child(const Page& parent, std::size_t child) {
-  POWERCUT_TRY(PageRef ref, store_.fetch(parent.child(child)));
+Result<void> BTree::check_place(const Page& parent, std::size_t child, const PageRef& ref) {
   const Page page = ref.page();
   if (page.type() != PageType::kLeaf && page.type() != PageType::kInner) {
     return corrupt("data page " + std::to_string(raw(page.id())) + " is not a page of a tree");
   }
-  if (page.count() == 0) return ref;
-  if ((child > 0 && compare_keys(page.key(0), parent.key(child - 1)) < 0) ||
-      (child < parent.count() && compare_keys(page.key(page.count() - 1U), parent.key(child)) >= 0)) {
+  if (page.count() > 0 && ((child > 0 && compare_keys(page.key(0), parent.key(child - 1)) < 0) ||
+                           (child < parent.count() && compare_keys(page.key(page.count() - 1U), parent.key(child)) >= 0))) {
     return corrupt("data page " + std::to_string(raw(page.id())) + " holds keys that belong to another");
   }
+  store_.found_in_place(ref);
+  return success();
+}
+
+Result<PageRef> BTree::fetch_child(const Page& parent, std::size_t child) {
+  POWERCUT_TRY(PageRef ref, store_.fetch(parent.child(child)));
+  if (!store_.is_in_place(ref)) POWERCUT_TRYV(check_place(parent, child, ref));
   return ref;
 }
 
@@ -88,98 +92,95 @@ Result<PageRef> BTree::descend(std::string_view key, Path* path, std::string* fe
 }
 
 Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence, std::optional<PageId>* missing) {
-  const auto stops_at = [&](PageId page) {
-    if (missing == nullptr || !store_.must_wait_for(page)) return false;
-    *missing = page;
-    return true;
-  };
   if (path != nullptr) path->levels = 0;
   if (fence != nullptr) fence->clear();
-  if (stops_at(root_)) return PageRef();
   at_end_ = true;
-  POWERCUT_TRY(PageRef ref, store_.fetch(root_));
+  PageId at = root_;
+  PageRef parent;
+  std::size_t child = 0;
   for (std::size_t level = 0; level < kMostLevels; ++level) {
+    PageRef ref = store_.fetch_loaded(at);
+    if (!ref) {
+      if (missing != nullptr && store_.must_wait_for(at)) {
+        *missing = at;
+        return PageRef();
+      }
+      POWERCUT_TRY(ref, store_.fetch(at));
+    }
+    if (parent && !store_.is_in_place(ref)) POWERCUT_TRYV(check_place(parent.page(), child, ref));
     const Page page = ref.page();
     if (path != nullptr) path->pages[path->levels++] = page.id();
     if (page.type() == PageType::kLeaf) return ref;
     if (page.type() != PageType::kInner) return corrupt("its root is not a page of a tree");
-    const std::size_t child = page.child_for(key);
+    child = page.child_for(key);
     at_end_ = at_end_ && child == page.count();
     if (fence != nullptr && child < page.count()) *fence = page.key(child);
-    if (stops_at(page.child(child))) return PageRef();
-    POWERCUT_TRY(ref, fetch_child(page, child));
+    at = page.child(child);
+    parent = std::move(ref);
   }
   return corrupt("deeper than any tree can be, or a circle");
 }
 
-Result<BTree::Leaf> BTree::find_again(std::string_view key) {
-  POWERCUT_TRY(Leaf leaf, find_again(key, store_.fingers().at(root_, key)));
-  if (leaf.page) return leaf;
-  return find_again(key, store_.fingers().at_end(root_));
+inline bool BTree::find_again(std::string_view key, Leaf& leaf) {
+  Fingers::Finger* const finger = store_.fingers().find(root_, key);
+  if (finger == nullptr) return find_beyond(key, leaf);
+  leaf.page = store_.fetch_loaded(finger->leaf);
+  if (!leaf.page) return false;
+  const Page page = leaf.page.page();
+  if (finger->slot < page.count() && compare_keys(page.key(finger->slot), key) == 0) {
+    leaf.slot = finger->slot;
+    leaf.found = true;
+    return true;
+  }
+  // It has moved, or is another with the same finger, which may belong elsewhere.
+  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0 || compare_keys(key, page.key(page.count() - 1U)) > 0) return false;
+  leaf.take(page.search(key));
+  finger->slot = leaf.slot;
+  return true;
 }
 
-Result<BTree::Leaf> BTree::find_again(std::string_view key, Fingers::Finger& finger) {
-  Leaf leaf;
-  if (!store_.fingers().is_valid(finger, root_) || !store_.has(finger.leaf)) return leaf;
-  POWERCUT_TRY(leaf.page, store_.fetch(finger.leaf));
+bool BTree::find_beyond(std::string_view key, Leaf& leaf) {
+  const Fingers::EndFinger* const finger = store_.fingers().find_end(root_);
+  if (finger == nullptr || first_bytes(key) < finger->first) return false;
+  leaf.page = store_.fetch_loaded(finger->leaf);
+  if (!leaf.page) return false;
   const Page page = leaf.page.page();
-  if (finger.slot < page.count() && compare_keys(page.key(finger.slot), key) == 0) {
-    leaf.slot = finger.slot;
-    leaf.found = true;
-    return leaf;
-  }
-  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0) return Leaf();
+  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0) return false;
   if (compare_keys(key, page.key(page.count() - 1U)) > 0) {
-    if (!finger.is_last) return Leaf();
-    leaf.slot = finger.slot = page.count();
-    return leaf;
+    leaf.slot = page.count();
+    leaf.found = false;
+    return true;
   }
-  const Page::Place place = page.search(key);
-  leaf.slot = finger.slot = place.slot;
-  leaf.found = place.found;
-  return leaf;
+  leaf.take(page.search(key));
+  return true;
 }
 
 void BTree::note(std::string_view key, const Leaf& leaf) {
   Fingers& fingers = store_.fingers();
-  const PageId page = leaf.page.page().id();
-  fingers.note(fingers.at(root_, key), root_, page, leaf.slot, at_end_);
-  if (at_end_) fingers.note(fingers.at_end(root_), root_, page, leaf.slot, true);
+  const Page page = leaf.page.page();
+  fingers.note(root_, key, page.id(), leaf.slot);
+  if (at_end_) fingers.note_end(root_, page.id(), page.count() == 0 ? 0 : first_bytes(page.key(0)));
 }
 
 Result<BTree::Leaf> BTree::find(std::string_view key) {
-  POWERCUT_TRY(Leaf leaf, find_again(key));
-  if (leaf.page) return leaf;
+  Leaf leaf;
+  if (find_again(key, leaf)) return leaf;
   POWERCUT_TRY(leaf.page, descend(key, nullptr, nullptr));
-  const Page::Place place = leaf.page.page().search(key);
-  leaf.slot = place.slot;
-  leaf.found = place.found;
+  leaf.take(leaf.page.page().search(key));
   note(key, leaf);
   return leaf;
 }
 
-namespace {
-
-bool has_room(const BTree::Leaf& leaf, std::string_view key, std::size_t row_bytes) {
-  const Page page = leaf.page.page();
-  if (leaf.found) return row_bytes <= page.free_bytes() + page.value(leaf.slot).size();
-  return kCellHeaderBytes + kSlotBytes + key.size() + row_bytes <= page.free_bytes();
-}
-
-}  // namespace
-
 Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_bytes) {
   {
-    POWERCUT_TRY(Leaf leaf, find_again(key));
-    if (leaf.page && has_room(leaf, key, row_bytes)) return leaf;
+    Leaf leaf;
+    if (find_again(key, leaf) && has_room(leaf, key, row_bytes)) return leaf;
   }
   for (;;) {
     Path path;
     Leaf leaf;
     POWERCUT_TRY(leaf.page, descend(key, &path, nullptr));
-    const Page::Place place = leaf.page.page().search(key);
-    leaf.slot = place.slot;
-    leaf.found = place.found;
+    leaf.take(leaf.page.page().search(key));
     if (has_room(leaf, key, row_bytes)) {
       note(key, leaf);
       return leaf;
@@ -187,12 +188,6 @@ Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_
     leaf.page = PageRef();
     POWERCUT_TRYV(split(path, path.levels - 1));
   }
-}
-
-Result<BTree::Leaf> BTree::with_room(Leaf found, std::string_view key, std::size_t row_bytes) {
-  if (has_room(found, key, row_bytes)) return found;
-  found.page = PageRef();
-  return find_with_room(key, row_bytes);
 }
 
 // Splits the page at a level of the path into two, or makes room above so that the next try can.

@@ -36,13 +36,22 @@ class BTree {
     PageRef page;
     std::uint16_t slot = 0;
     bool found = false;
+
+    void take(const Page::Place& place) {
+      slot = place.slot;
+      found = place.found;
+    }
   };
   // The leaf that holds the key, or would.
   Result<Leaf> find(std::string_view key);
   // The same, after splits so that the leaf has room for the row: as a new cell, or in the place of the one there.
   Result<Leaf> find_with_room(std::string_view key, std::size_t row_bytes);
-  // The same of the key's leaf, if nothing has happened since find().
-  Result<Leaf> with_room(Leaf found, std::string_view key, std::size_t row_bytes);
+  // Whether the key's leaf has it already.
+  static bool has_room(const Leaf& leaf, std::string_view key, std::size_t row_bytes) {
+    const Page page = leaf.page.page();
+    if (leaf.found) return row_bytes <= page.free_bytes() + page.value(leaf.slot).size();
+    return kCellHeaderBytes + kSlotBytes + key.size() + row_bytes <= page.free_bytes();
+  }
   // Merges what has become too empty around the key.
   Result<void> rebalance(std::string_view key);
   // Whether a page is so empty that rebalance() would merge it if it can.
@@ -59,9 +68,9 @@ class BTree {
     std::size_t levels = 0;
   };
 
-  // The leaf of a key that was found lately; no page if it is not known any more.
-  Result<Leaf> find_again(std::string_view key);
-  Result<Leaf> find_again(std::string_view key, Fingers::Finger& finger);
+  // The leaf of a key that was found lately, or that comes after all others; false if it is not known.
+  bool find_again(std::string_view key, Leaf& leaf);
+  bool find_beyond(std::string_view key, Leaf& leaf);
   void note(std::string_view key, const Leaf& leaf);
 
   // The leaf for the key; notes the pages on the way, and the smallest key beyond the leaf (empty: none) if asked.
@@ -73,6 +82,8 @@ class BTree {
   Result<bool> merge(const Path& path, std::size_t level, std::string_view key);
   Result<bool> collapse_root();
   Result<PageRef> fetch_child(const Page& parent, std::size_t child);
+  // Checks a child of an inner node against what the node says of it: its keys are between the child's two separators.
+  Result<void> check_place(const Page& parent, std::size_t child, const PageRef& ref);
   Error corrupt(std::string_view what) const;
 
   PageStore& store_;

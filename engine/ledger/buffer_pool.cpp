@@ -100,6 +100,7 @@ Result<void> BufferPool::read(PageId page, std::uint32_t frame) {
   memory_.frames[frame].loading = true;
   memory_.frames[frame].pins = 1;
   ++under_way_;
+  ++reads_;
   const Page into = page_of(frame);
   const auto got = read_full(*data_, std::uint64_t{raw(page)} * kPageBytes, {into.data(), kPageBytes});
   const auto usable = check(page, got, into);
@@ -288,13 +289,6 @@ Result<void> BufferPool::write_page(PageId page, std::span<const byte> bytes) {
   if (!options_.defects.page_written_short) return write_full(*data_, offset, bytes);
   POWERCUT_TRYV(data_->write(offset, bytes));
   return success();
-}
-
-void BufferPool::mark_dirty(const PageRef& ref, Lsn rec_lsn) {
-  Frame& frame = memory_.frames[ref.frame()];
-  if (frame.dirty) return;
-  frame.dirty = true;
-  frame.rec_lsn = rec_lsn;
 }
 
 Result<std::size_t> BufferPool::write_back_before(Lsn until) {

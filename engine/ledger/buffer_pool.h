@@ -70,6 +70,7 @@ class BufferPool {
     std::uint32_t pins = 0;
     Lsn rec_lsn = Lsn::kNone;          // the first change that may not be in the file
     Lsn writing_rec_lsn = Lsn::kNone;  // the same without what is being written
+    std::uint64_t in_place_at = 0;     // reads_, when its parent was found to say what it holds
   };
 
   // Memory that outlives a pool, for the next one.
@@ -93,7 +94,9 @@ class BufferPool {
     if (is_loaded(page)) return PageRef(*this, memory_.where[raw(page)] - 1);
     return fetch_missing(page);
   }
-  // The same without reading: the caller overwrites all of it.
+  // The same if it is loaded, else none.
+  PageRef fetch_loaded(PageId page) { return is_loaded(page) ? PageRef(*this, memory_.where[raw(page)] - 1) : PageRef(); }
+  // The same as fetch() without reading: the caller overwrites all of it.
   Result<PageRef> fetch_blank(PageId page);
   // Whether others should run while the page is read, so that load() comes before fetch().
   bool must_wait_for(PageId page) const { return company_.suspends && company_.latch->may_open() && !is_loaded(page); }
@@ -108,8 +111,18 @@ class BufferPool {
   // want of space where the file system keeps its word.
   Result<void> allocate(PageId page);
 
+  // Whether the page was found to be the child that its parent says, and no page was read from the file since: then both are
+  // what the log says.
+  bool is_in_place(const PageRef& ref) const { return memory_.frames[ref.frame()].in_place_at == reads_; }
+  void found_in_place(const PageRef& ref) { memory_.frames[ref.frame()].in_place_at = reads_; }
+
   // rec_lsn counts only if the page was clean.
-  void mark_dirty(const PageRef& ref, Lsn rec_lsn);
+  void mark_dirty(const PageRef& ref, Lsn rec_lsn) {
+    Frame& frame = memory_.frames[ref.frame()];
+    if (frame.dirty) return;
+    frame.dirty = true;
+    frame.rec_lsn = rec_lsn;
+  }
 
   // Writes every page whose rec_lsn is before `until`, some at a time with the latch open between them; returns how many.
   Result<std::size_t> write_back_before(Lsn until);
@@ -163,6 +176,7 @@ class BufferPool {
   std::uint32_t hand_ = 0;
   std::uint32_t allocated_ = 0;  // pages before it have space in the file; 0: not known
   Lsn newest_read_ = Lsn::kNone;
+  std::uint64_t reads_ = 1;  // one more than pages were read from the file
 };
 
 inline PageRef::PageRef(BufferPool& pool, std::uint32_t frame) : pool_(&pool), frame_(frame) {

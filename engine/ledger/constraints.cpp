@@ -150,7 +150,7 @@ Result<void> LedgerSession::look_up_references() {
       wrong = decoded.error();
       return false;
     }
-    const TableRef from = boost::make_local_shared<const Table>(std::move(decoded).value());
+    const TableRef from = boost::make_local_shared<const KnownTable>(std::move(decoded).value(), lock_of(name));
     for (std::size_t at = 0; at < from->schema.columns.size(); ++at) {
       if (!from->schema.columns[at].references.empty()) references_.push_back({from, at});
     }

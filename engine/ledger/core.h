@@ -25,12 +25,16 @@ inline constexpr std::string_view kDataName = "data";
 
 class Transaction;
 
-// A table as it was when it was looked up. Counted by the one thread that a database has.
-using TableRef = boost::local_shared_ptr<const Table>;
-struct KnownTable {
-  TableRef table;
-  std::uint64_t lock = 0;  // what tells its lock from others
+// A table as it was when it was looked up.
+struct KnownTable : Table {
+  KnownTable(Table&& found, std::uint64_t lock_of_table)
+      : Table(std::move(found)), lock(lock_of_table), stands_alone(rows_stand_alone()) {}
+
+  const std::uint64_t lock;  // what tells its lock from others
+  const bool stands_alone;   // rows_stand_alone()
 };
+// Counted by the one thread that a database has.
+using TableRef = boost::local_shared_ptr<const KnownTable>;
 
 // What every transaction is that is active.
 using ActiveHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
@@ -84,13 +88,12 @@ class Core final : private LockNames {
   std::optional<PageStore> store;
   TxnId next_txn{1};
   boost::intrusive::list<ActiveHook, boost::intrusive::constant_time_size<false>> active;
-  std::string record;  // scratch, of whoever appends to the log
   // The checkpoint before writes what was dirty when this one began.
   Lsn previous_checkpoint_begin = Lsn::kNone;
   // Changes whenever the catalogue may have, so that sessions look again.
   std::uint64_t catalogue_version = 1;
   // Those that were looked up when it was at known_version.
-  std::vector<KnownTable> known_tables;
+  std::vector<TableRef> known_tables;
   std::uint64_t known_version = 0;
   // Pages that nothing refers to and that are not on the free list.
   std::vector<PageId> unused_pages;

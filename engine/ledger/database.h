@@ -97,14 +97,20 @@ class LedgerSession final : public engine::Session {
   };
 
   // Whether the database may be read: kStopped, or the error of a rollback that is not finished.
-  Result<void> usable();
+  Result<void> usable() {
+    if (core_.is_ready() && !failed_) [[likely]]
+      return success();
+    return why_unusable();
+  }
+  Result<void> why_unusable();
 
   // As it is now: it stays what it was when the catalogue changes.
   Result<TableRef> table(std::string_view name);
   // The same, if it was looked up since the catalogue changed; else null.
-  const KnownTable* known_table(std::string_view name) const;
-  // The same, once its lock is held. Without an owner nobody holds any lock.
+  const TableRef* known_table(std::string_view name) const;
+  // The same as table(), once its lock is held. Without an owner nobody holds any lock.
   Result<TableRef> table(LockOwner* owner, std::string_view name, TableLock mode);
+  Result<TableRef> lock_and_find(LockOwner* owner, std::string_view name, TableLock mode);
   Result<void> lock_table(LockOwner* owner, std::string_view name, TableLock mode);
   // What tells the table apart for the lock manager.
   static std::uint64_t lock_of(std::string_view name);
@@ -122,7 +128,12 @@ class LedgerSession final : public engine::Session {
   template <class Statement>
   Result<void> reading(Statement&& statement);
   // Who gave way in a deadlock has no transaction any more, and is told so until it calls rollback().
-  Result<void> settled(Result<void> done);
+  Result<void> settled(Result<void> done) {
+    if (done.has_value() || done.error().code() != ErrorCode::kDeadlock || !transaction_) [[likely]]
+      return done;
+    return gave_way(done.error());
+  }
+  Error gave_way(const Error& why);
   void fail_transaction(std::string_view what, const Error& cause);
   Result<void> end_by_rollback();
 

@@ -38,8 +38,7 @@ Result<void> Latch::enter_again(std::uint32_t depth) {
 
 // It is not handed over: then whoever leaves it would have to wait at once for its next turn, and so would all after it, for as
 // long as there is somebody in line.
-void Latch::leave() {
-  if (!is_mine() || --depth_ > 0) return;
+void Latch::wake_waiting() {
   while (!waiting_.empty()) {
     scheduler_->wake(waiting_.front());
     waiting_.pop_front();

@@ -84,7 +84,10 @@ class Latch {
   // Until it is this fiber's, at depth 1.
   Result<void> wait();
   Result<void> enter_again(std::uint32_t depth);
-  void leave();
+  void leave() {
+    if (is_mine() && --depth_ == 0 && !waiting_.empty()) wake_waiting();
+  }
+  void wake_waiting();
 
   faultfs::Scheduler* scheduler_;
   std::uint32_t depth_ = 0;  // of nested turns; 0: nobody is inside

@@ -1,8 +1,9 @@
-// The keys of what is locked. Nearly all are short: they are kept in place, and compared and copied a word at a time, without
-// a call for each.
+// The keys of what is locked. Nearly all are short: they are kept in place, and hashed, compared and copied a word at a time,
+// without a call for each.
 #pragma once
 
 #include "faultfs/bytes.h"
+#include "faultfs/hash.h"
 
 #include <array>
 #include <cstddef>
@@ -25,6 +26,19 @@ inline bool same_bytes(std::string_view a, std::string_view b) {
     if (load<KeyWord>(of_a + at) != load<KeyWord>(of_b + at)) return false;
   }
   return load<KeyWord>(of_a + last) == load<KeyWord>(of_b + last);
+}
+
+inline std::uint64_t hash_of_key(std::string_view key, std::uint64_t seed) {
+  std::uint64_t hash = seed + key.size();
+  KeyWord word = 0;
+  if (key.size() < sizeof(KeyWord)) {
+    if (!key.empty()) std::memcpy(&word, key.data(), key.size());
+    return mix64(hash ^ word);
+  }
+  const byte* const from = as_bytes(key).data();
+  const std::size_t last = key.size() - sizeof(KeyWord);
+  for (std::size_t at = 0; at < last; at += sizeof(KeyWord)) hash = mix64(hash ^ load<KeyWord>(from + at));
+  return mix64(hash ^ load<KeyWord>(from + last));
 }
 
 class LockKey {

@@ -16,7 +16,7 @@ constexpr std::int64_t kConversion = std::int64_t{1} << 62U;
 
 LockOwner::~LockOwner() { locks_.release_all(*this); }
 
-LockManager::~LockManager() { POWERCUT_ASSERT(held() == 0 && table_.things() == 0, "locks end after those who hold them"); }
+LockManager::~LockManager() { POWERCUT_ASSERT(held() == 0 && table_.rows() == 0, "locks end after those who hold them"); }
 
 // Walks the shorter of the two lists.
 inline Grant* LockManager::find_grant(LockOwner& owner, Lockable& thing) {
@@ -29,19 +29,9 @@ inline Grant* LockManager::find_grant(LockOwner& owner, Lockable& thing) {
   return nullptr;
 }
 
-inline bool LockManager::ask(LockOwner& owner, Lockable& thing, Grant* held, LockModes modes) {
-  LockRequest& request = owner.request_;
-  request.held = held;
-  if (held != nullptr && held->modes.contains(modes)) return false;
-  request.thing = &thing;
-  request.tree = thing.tree;
-  request.modes = held == nullptr ? modes : held->modes.with(modes);
-  request.place = next_place_++ - (held == nullptr ? 0 : kConversion);
-  return true;
-}
-
 void LockManager::grant_range(const LockRequest& request) {
   LockOwner& owner = *request.owner;
+  owner.depends_on = std::max(owner.depends_on, last_early_commit_);
   RangeGrant& made = table_.ranges.take();
   made.owner = &owner;
   made.tree = request.tree;
@@ -51,40 +41,50 @@ void LockManager::grant_range(const LockRequest& request) {
   owner.ranges_.push_back(made);
 }
 
-inline void LockManager::note_dependence(const LockRequest& request) const {
-  const Lsn commit = request.is_range() ? last_early_commit_ : early_commits_[request.thing->hash & (early_commits_.size() - 1)];
-  request.owner->depends_on = std::max(request.owner->depends_on, commit);
-}
-
-inline void LockManager::grant(LockRequest& request) {
-  LockOwner& owner = *request.owner;
-  if (last_early_commit_ != Lsn::kNone) note_dependence(request);
-  if (request.is_range()) return grant_range(request);
-  Lockable& thing = *request.thing;
-  Grant* held = request.held;
+inline void LockManager::grant(LockOwner& owner, Lockable& thing, Grant* held, LockModes modes) {
+  if (last_early_commit_ != Lsn::kNone) {
+    owner.depends_on = std::max(owner.depends_on, early_commits_[thing.hash & (kEarlyCommits - 1)]);
+  }
+  const LockModes before = held == nullptr ? LockModes() : held->modes;
   if (held == nullptr) {
     held = &table_.grants.take();
     held->owner = &owner;
     held->thing = &thing;
-    held->modes = {};
     thing.holders.push_back(*held);
     owner.grants_.push_back(*held);
     if (thing.tree == nullptr) held->next_table = std::exchange(owner.tables_, held);
   }
-  const bool was_exclusive = held->modes.is_exclusive();
-  thing.held.replace(held->modes, request.modes);
-  held->modes = request.modes;
-  if (request.is_exclusive_row() && !was_exclusive) thing.tree->exclusive.push_back(*held);
+  thing.held.replace(before, modes);
+  held->modes = modes;
+  if (thing.tree != nullptr && modes.is_exclusive() && !before.is_exclusive()) thing.tree->exclusive.push_back(*held);
 }
 
-inline bool LockManager::is_free(const LockRequest& request) {
-  if (request.is_range() || !request.thing->waiting.empty()) return false;
-  if (request.is_exclusive_row() && !(request.tree->ranges.empty() && request.tree->waiting_ranges.empty())) return false;
-  return !request.thing->conflicts(request.modes, request.held == nullptr ? LockModes() : request.held->modes);
+void LockManager::grant(const LockRequest& request) {
+  if (request.is_range()) return grant_range(request);
+  grant(*request.owner, *request.thing, request.held, request.modes);
 }
 
-inline bool LockManager::grant_at_once(LockRequest& request) {
-  if (!is_free(request) && is_blocked(request)) return false;
+// Whether nobody holds what conflicts and nobody waits, as far as that is seen at a glance.
+inline bool LockManager::is_free(const Lockable& thing, LockModes own, LockModes modes) {
+  if (!thing.waiting.empty() || thing.conflicts(modes, own)) return false;
+  const bool exclusive_row = thing.tree != nullptr && modes.is_exclusive();
+  return !exclusive_row || (thing.tree->ranges.empty() && thing.tree->waiting_ranges.empty());
+}
+
+inline bool LockManager::lock_at_once(LockOwner& owner, Lockable& thing, Grant* held, LockModes asked) {
+  if (held != nullptr && held->modes.contains(asked)) return true;
+  const LockModes own = held == nullptr ? LockModes() : held->modes;
+  if (is_free(thing, own, own.with(asked))) [[likely]] {
+    grant(owner, thing, held, own.with(asked));
+    return true;
+  }
+  LockRequest& request = owner.request_;
+  request.held = held;
+  request.thing = &thing;
+  request.tree = thing.tree;
+  request.modes = own.with(asked);
+  request.place = next_place_++ - (held == nullptr ? 0 : kConversion);
+  if (is_blocked(request)) return false;
   grant(request);
   return true;
 }
@@ -92,7 +92,7 @@ inline bool LockManager::grant_at_once(LockRequest& request) {
 Result<void> LockManager::lock_table(LockOwner& owner, std::uint64_t table, std::string_view name, TableLock mode) {
   Grant* const held = find_table_grant(owner, table);
   Lockable& thing = held == nullptr ? table_.table(table, name) : *held->thing;
-  if (!ask(owner, thing, held, mode) || grant_at_once(owner.request_)) return success();
+  if (lock_at_once(owner, thing, held, mode)) return success();
   return wait(owner.request_);
 }
 
@@ -100,7 +100,8 @@ Result<RowMode> LockManager::lock_row(LockOwner& owner, PageId tree, std::string
   Lockable& row = table_.row(table_.tree(tree), key);
   Grant* const held = find_grant(owner, row);
   const RowMode before = held == nullptr ? RowMode::kNone : held->modes.row_mode();
-  if (ask(owner, row, held, mode) && !grant_at_once(owner.request_)) POWERCUT_TRYV(wait(owner.request_));
+  if (!lock_at_once(owner, row, held, mode)) [[unlikely]]
+    POWERCUT_TRYV(wait(owner.request_));
   return before;
 }
 
@@ -108,7 +109,7 @@ std::optional<RowMode> LockManager::try_lock_row(LockOwner& owner, PageId tree, 
   Lockable& row = table_.row(table_.tree(tree), key);
   Grant* const held = find_grant(owner, row);
   const RowMode before = held == nullptr ? RowMode::kNone : held->modes.row_mode();
-  if (!ask(owner, row, held, mode) || grant_at_once(owner.request_)) return before;
+  if (lock_at_once(owner, row, held, mode)) return before;
   table_.drop_if_idle(row);
   return std::nullopt;
 }
@@ -124,7 +125,11 @@ Result<bool> LockManager::lock_range(LockOwner& owner, PageId tree, std::string_
   request.held = nullptr;
   request.modes = RowMode::kShared;
   request.place = next_place_++;
-  if (!grant_at_once(request)) POWERCUT_TRYV(wait(request));
+  if (is_blocked(request)) {
+    POWERCUT_TRYV(wait(request));
+  } else {
+    grant_range(request);
+  }
   return true;
 }
 
@@ -193,11 +198,10 @@ void LockManager::release_all(LockOwner& owner) {
 }
 
 void LockManager::release_early(LockOwner& owner, Lsn commit) {
-  constexpr std::size_t kHashes = 4096;
-  if (early_commits_.empty()) early_commits_.assign(kHashes, Lsn::kNone);
+  if (early_commits_.empty()) early_commits_.assign(kEarlyCommits, Lsn::kNone);
   last_early_commit_ = commit;
   for (const Grant& held : owner.grants_) {
-    if (held.modes.is_exclusive()) early_commits_[held.thing->hash & (kHashes - 1)] = commit;
+    if (held.modes.is_exclusive()) early_commits_[held.thing->hash & (kEarlyCommits - 1)] = commit;
   }
   release_all(owner);
 }

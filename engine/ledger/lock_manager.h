@@ -98,13 +98,12 @@ class LockManager {
     while (held != nullptr && held->thing->hash != hash) held = held->next_table;
     return held;
   }
-  // Prepares the owner's request, who holds so much of the thing; false when that is enough.
-  bool ask(LockOwner& owner, Lockable& thing, Grant* held, LockModes modes);
-  // False if it must wait.
-  bool grant_at_once(LockRequest& request);
-  void grant(LockRequest& request);
+  // For an owner who holds so much of the thing; false if it must wait, for which its request is made.
+  bool lock_at_once(LockOwner& owner, Lockable& thing, Grant* held, LockModes asked);
+  // `modes`: with those that it holds.
+  void grant(LockOwner& owner, Lockable& thing, Grant* held, LockModes modes);
+  void grant(const LockRequest& request);
   void grant_range(const LockRequest& request);
-  void note_dependence(const LockRequest& request) const;
   void weaken(Grant& held, LockModes modes);
   void give_back(Grant& held);
   void release(RangeGrant& held);
@@ -117,8 +116,7 @@ class LockManager {
   template <class Visit>
   static bool visit_line(const LockRequest& request, Visit&& visit);
   static bool is_blocked(const LockRequest& request);
-  // Whether nobody holds what conflicts and nobody waits, as far as that is seen at a glance.
-  static bool is_free(const LockRequest& request);
+  static bool is_free(const Lockable& thing, LockModes own, LockModes modes);
 
   // Grants what can be granted, in line: of a thing; of the ranges that hold a key; of the rows in a range.
   void serve(Lockable& thing);
@@ -150,6 +148,7 @@ class LockManager {
   LockTable table_;
   Counters counters_;
   bool ignore_deadlocks_ = false;
+  static constexpr std::size_t kEarlyCommits = 4096;
   std::vector<Lsn> early_commits_;  // by hash of what was exclusively locked
   Lsn last_early_commit_ = Lsn::kNone;
   std::int64_t next_place_ = 1;

@@ -1,19 +1,8 @@
 #include "engine/ledger/lock_table.h"
 
-#include "faultfs/assert.h"
 #include "faultfs/hash.h"
 
-#include <span>
-
 namespace powercut::ledger {
-namespace {
-
-std::uint64_t hash_of(const LockedTree& tree, std::string_view key) {
-  return hash64(std::span(reinterpret_cast<const byte*>(key.data()), key.size()), raw(tree.id));
-}
-
-}  // namespace
-
 LockTable::LockTable() : buckets_(64), tree_slots_(16) {}
 
 LockedTree& LockTable::find_tree(PageId id) {
@@ -36,28 +25,18 @@ LockedTree& LockTable::find_tree(PageId id) {
   return *found;
 }
 
-Lockable* LockTable::find_row(LockedTree& tree, std::string_view key) {
-  const std::uint64_t hash = hash_of(tree, key);
-  for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
-    if (at->hash == hash && at->tree == &tree && same_bytes(at->key, key)) return at;
+// Of tables that nobody holds or waits for many would stay for ever where tables come and go.
+Lockable& LockTable::add_table(std::uint64_t hash, std::string_view name) {
+  constexpr std::size_t kMostTables = 64;
+  if (tables_.size() >= kMostTables) {
+    std::erase_if(tables_, [&](Lockable* table) {
+      if (!table->idle()) return false;
+      drop(*table);
+      return true;
+    });
   }
-  return nullptr;
-}
-
-Lockable& LockTable::row(LockedTree& tree, std::string_view key) {
-  const std::uint64_t hash = hash_of(tree, key);
-  for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
-    if (at->hash == hash && at->tree == &tree && same_bytes(at->key, key)) return *at;
-  }
-  return add(hash, &tree, key);
-}
-
-Lockable& LockTable::table(std::uint64_t id, std::string_view name) {
-  const std::uint64_t hash = hash_of_table(id);
-  for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
-    if (at->hash == hash && at->tree == nullptr) return *at;
-  }
-  return add(hash, nullptr, name);
+  tables_.push_back(&add(hash, nullptr, name));
+  return *tables_.back();
 }
 
 Lockable& LockTable::add(std::uint64_t hash, LockedTree* tree, std::string_view key) {

@@ -1,8 +1,8 @@
 // What the lock manager keeps: things that are locked, who holds them, and who waits. Nothing here decides anything.
 //
-// A table or a row is in the table while somebody holds it or waits for it, and not longer. All nodes are pooled: in the
-// steady state a lock costs no allocation. Lists are in the order in which things happened, and only they are walked; the
-// order of the hash table decides nothing.
+// A row is in the table while somebody holds it or waits for it, and not longer; tables are few, and stay for a while. All nodes
+// are pooled: in the steady state a lock costs no allocation. Lists are in the order in which things happened, and only they are
+// walked; the order of the hash table decides nothing.
 #pragma once
 
 #include "engine/ledger/ids.h"
@@ -171,23 +171,43 @@ class LockTable {
   LockTable();
 
   LockedTree& tree(PageId id) { return last_tree_ != nullptr && last_tree_->id == id ? *last_tree_ : find_tree(id); }
-  Lockable& row(LockedTree& tree, std::string_view key);
+  Lockable& row(LockedTree& tree, std::string_view key) {
+    const std::uint64_t hash = hash_of_row(tree, key);
+    Lockable* const known = find(hash, tree, key);
+    return known != nullptr ? *known : add(hash, &tree, key);
+  }
   // Null when nobody holds it or waits for it.
-  Lockable* find_row(LockedTree& tree, std::string_view key);
-  Lockable& table(std::uint64_t id, std::string_view name);
+  Lockable* find_row(const LockedTree& tree, std::string_view key) { return find(hash_of_row(tree, key), tree, key); }
+  Lockable& table(std::uint64_t id, std::string_view name) {
+    const std::uint64_t hash = hash_of_table(id);
+    for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
+      if (at->hash == hash && at->tree == nullptr) return *at;
+    }
+    return add_table(hash, name);
+  }
   // One to one: tables with the same hash have the same id.
   static std::uint64_t hash_of_table(std::uint64_t id) { return mix64(id); }
-  // Forgets what nobody holds or waits for.
+  // Forgets a row that nobody holds or waits for.
   void drop_if_idle(Lockable& thing) {
-    if (thing.idle()) drop(thing);
+    if (thing.tree != nullptr && thing.idle()) drop(thing);
   }
 
   LockPool<Grant> grants;
   LockPool<RangeGrant> ranges;
-  std::size_t things() const { return things_.in_use(); }
+  std::size_t rows() const { return things_.in_use() - tables_.size(); }
 
  private:
+  static std::uint64_t hash_of_row(const LockedTree& tree, std::string_view key) {
+    return hash_of_key(key, std::uint64_t{raw(tree.id)} << 32U);
+  }
+  Lockable* find(std::uint64_t hash, const LockedTree& tree, std::string_view key) {
+    for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
+      if (at->hash == hash && at->tree == &tree && same_bytes(at->key, key)) return at;
+    }
+    return nullptr;
+  }
   LockedTree& find_tree(PageId id);
+  Lockable& add_table(std::uint64_t hash, std::string_view name);
   Lockable& add(std::uint64_t hash, LockedTree* tree, std::string_view key);
   void drop(Lockable& thing);
   void grow();
@@ -195,6 +215,7 @@ class LockTable {
 
   std::vector<Lockable*> buckets_;
   LockPool<Lockable> things_;
+  std::vector<Lockable*> tables_;  // of them, the tables
   std::deque<LockedTree> trees_;
   std::vector<LockedTree*> tree_slots_;  // open addressing, at most half full
   LockedTree* last_tree_ = nullptr;

@@ -16,6 +16,8 @@ namespace {
 // longer than the log takes to fill one, and all who append would wait. More are removed a few at a time, for the same reason.
 constexpr std::ptrdiff_t kSpareSegments = 16;
 constexpr std::ptrdiff_t kRemovedAtOnce = 2;
+
+std::span<byte> span_of(Log::Bytes& bytes) { return {reinterpret_cast<byte*>(bytes.data()), bytes.size()}; }
 }  // namespace
 
 Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Options& options, Memory& memory,
@@ -71,36 +73,28 @@ Error Log::stop(const Error& cause) {
 // What a failed write means for the log: the end, unless the disk is full.
 Error Log::failed(const Error& cause) { return cause.code() == ErrorCode::kNoSpace ? cause : stop(cause); }
 
-Result<Lsn> Log::append(std::string& record, Reserve* reserve) {
+Result<char*> Log::begin_record(std::size_t bytes, Reserve* reserve) {
   if (failure_) return *failure_;
-  if (record.size() > segment_bytes_ - kSegmentHeaderBytes) {
-    return Error(ErrorCode::kInvalidArgument, "a log record of " + std::to_string(record.size()) +
-                                                  " bytes does not fit a segment of " + std::to_string(segment_bytes_));
+  if (bytes > segment_bytes_ - kSegmentHeaderBytes) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a log record of " + std::to_string(bytes) + " bytes does not fit a segment of " + std::to_string(segment_bytes_));
   }
-  const std::uint64_t of_reserve = reserve == nullptr ? 0 : std::min<std::uint64_t>(record.size(), reserve->bytes);
-  POWERCUT_TRYV(make_room(record.size(), reserved_ - of_reserve));
-  if (record.size() > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
-  const Lsn place = end();
-  seal({reinterpret_cast<byte*>(record.data()), record.size()}, static_cast<std::uint32_t>(record.size()), control_.record().epoch,
-       control_.record().database_id, place, offset_ - unsynced_, defects_);
-  memory_.buffer += record;
-  offset_ += record.size();
+  const std::uint64_t of_reserve = reserve == nullptr ? 0 : std::min<std::uint64_t>(bytes, reserve->bytes);
+  POWERCUT_TRYV(make_room(bytes, reserved_ - of_reserve));
+  if (bytes > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   reserved_ -= of_reserve;
   if (reserve != nullptr) reserve->bytes -= of_reserve;
+  Bytes& buffer = memory_.buffer;
+  buffer.resize(buffer.size() + bytes, boost::container::default_init);
+  return buffer.data() + (buffer.size() - bytes);
+}
+
+Lsn Log::end_record(std::size_t bytes) {
+  const Lsn place = end();
+  seal(span_of(memory_.buffer).last(bytes), static_cast<std::uint32_t>(bytes), control_.record().epoch,
+       control_.record().database_id, place, offset_ - unsynced_, defects_);
+  offset_ += bytes;
   return place;
-}
-
-Result<void> Log::reserve(std::uint64_t bytes, Reserve& reserve) {
-  if (failure_) return *failure_;
-  POWERCUT_TRYV(make_room(0, reserved_ + bytes));
-  reserved_ += bytes;
-  reserve.bytes += bytes;
-  return success();
-}
-
-void Log::release(Reserve& reserve) {
-  reserved_ -= reserve.bytes;
-  reserve.bytes = 0;
 }
 
 // Whether a record fits and, after it, so many bytes of records of which none is longer than kMostReservedRecordBytes: that
@@ -120,7 +114,7 @@ bool Log::has_room(std::uint64_t record, std::uint64_t reserved) const {
          (rest > kMostReservedRecordBytes ? rest - kMostReservedRecordBytes : 0) + ahead * (fresh - kMostReservedRecordBytes);
 }
 
-Result<void> Log::make_room(std::uint64_t record, std::uint64_t reserved) {
+Result<void> Log::make_more_room(std::uint64_t record, std::uint64_t reserved) {
   if (!epoch_is_ours_) POWERCUT_TRYV(begin_epoch());
   while (!has_room(record, reserved)) {
     if (preparing_.under_way()) {
@@ -291,7 +285,7 @@ Result<void> Log::write_buffer(bool durably) {
   }
   POWERCUT_TRYV(take_buffer());
   const std::uint64_t end = unwritten_;
-  const auto bytes = as_bytes(memory_.in_flight);
+  const auto bytes = span_of(memory_.in_flight);
   const auto written = durably ? file_->write_durably(in_flight_at_, bytes) : write_full(*file_, in_flight_at_, bytes);
   if (written.has_value()) {
     if (durably) unsynced_ = end;
@@ -305,13 +299,12 @@ Result<void> Log::write_buffer(bool durably) {
 // Whole blocks: the first with what is in it already, the last filled up with zeros. The next buffer begins with the last.
 Result<void> Log::take_buffer() {
   const std::uint64_t unit = std::max<std::uint64_t>(options_.log_block, file_->preferred_write_unit());
-  std::string& buffer = memory_.buffer;
+  Bytes& buffer = memory_.buffer;
   if (const std::uint64_t before = buffer_at_ % unit; before > 0) {
-    std::string begin(before, '\0');
-    POWERCUT_TRY(const std::size_t got,
-                 read_full(*file_, buffer_at_ - before, {reinterpret_cast<byte*>(begin.data()), begin.size()}));
+    Bytes begin(before);
+    POWERCUT_TRY(const std::size_t got, read_full(*file_, buffer_at_ - before, span_of(begin)));
     if (got < before) return stop({ErrorCode::kCorrupt, path(segment_) + ": shorter than when it was made"});
-    buffer.insert(0, begin);
+    buffer.insert(buffer.begin(), begin.begin(), begin.end());
     buffer_at_ -= before;
   }
   in_flight_at_ = buffer_at_;
@@ -320,17 +313,20 @@ Result<void> Log::take_buffer() {
   buffer_at_ = offset_ / unit * unit;
   std::swap(buffer, memory_.in_flight);
   // Behind a pad nothing follows in this segment, and its bytes are not there.
-  buffer.assign(memory_.in_flight, std::min<std::size_t>(memory_.in_flight.size(), buffer_at_ - in_flight_at_));
-  memory_.in_flight.resize((memory_.in_flight.size() + unit - 1) / unit * unit, '\0');
+  Bytes& taken = memory_.in_flight;
+  buffer.assign(taken.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(taken.size(), buffer_at_ - in_flight_at_)),
+                taken.end());
+  taken.resize((taken.size() + unit - 1) / unit * unit, '\0');
   return success();
 }
 
 // After a failed write, with what has been appended since.
 void Log::put_buffer_back() {
-  std::string& buffer = memory_.buffer;
-  memory_.in_flight.resize(std::min<std::size_t>(memory_.in_flight.size(), unwritten_ - in_flight_at_));
-  memory_.in_flight.append(buffer, unwritten_ - buffer_at_);
-  std::swap(buffer, memory_.in_flight);
+  Bytes& buffer = memory_.buffer;
+  Bytes& taken = memory_.in_flight;
+  taken.resize(std::min<std::size_t>(taken.size(), unwritten_ - in_flight_at_));
+  taken.insert(taken.end(), buffer.begin() + static_cast<std::ptrdiff_t>(unwritten_ - buffer_at_), buffer.end());
+  std::swap(buffer, taken);
   buffer_at_ = in_flight_at_;
   unwritten_ = in_flight_from_;
 }
@@ -359,7 +355,7 @@ Result<void> Log::next_segment() {
     encode_plain(pad, RecordType::kPad, TxnId::kNone, Lsn::kNone);
     seal({reinterpret_cast<byte*>(pad.data()), pad.size()}, static_cast<std::uint32_t>(segment_bytes_ - offset_),
          control_.record().epoch, control_.record().database_id, end(), offset_ - unsynced_, defects_);
-    memory_.buffer += pad;
+    memory_.buffer.insert(memory_.buffer.end(), pad.begin(), pad.end());
     offset_ = segment_bytes_;
   }
   POWERCUT_TRYV(write_out());
@@ -467,9 +463,9 @@ Result<LogRecord> Log::read(Lsn lsn, std::string& copy) {
   const std::uint64_t in_flight_lsn = segment_ * segment_bytes_ + in_flight_from_;
   const bool in_flight = writing_.under_way() && raw(lsn) >= in_flight_lsn && raw(lsn) < unwritten_lsn;
   if (epoch_is_ours_ && (raw(lsn) >= unwritten_lsn || in_flight)) {
-    const std::string& held = in_flight ? memory_.in_flight : memory_.buffer;
+    Bytes& held = in_flight ? memory_.in_flight : memory_.buffer;
     const std::size_t at = raw(lsn) - segment_ * segment_bytes_ - (in_flight ? in_flight_at_ : buffer_at_);
-    const auto bytes = as_bytes(held).subspan(std::min(at, held.size()));
+    const auto bytes = span_of(held).subspan(std::min(at, held.size()));
     if (bytes.size() >= kRecordHeaderBytes) record.header = decode_header(bytes);
     if (record.header.length < kRecordHeaderBytes || record.header.length > bytes.size()) {
       return Error(ErrorCode::kCorrupt,

@@ -19,6 +19,9 @@
 #include "faultfs/file_system.h"
 #include "faultfs/scheduler.h"
 
+#include <boost/container/vector.hpp>
+
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,10 +39,13 @@ class Log {
     std::uint64_t bytes = 0;
   };
 
+  // Bytes that can grow without being cleared first.
+  using Bytes = boost::container::vector<char>;
+
   // Memory that outlives a log, for the next one.
   struct Memory {
-    std::string buffer;
-    std::string in_flight;
+    Bytes buffer;
+    Bytes in_flight;
     LogReader::Buffer read_buffer;
   };
 
@@ -62,10 +68,29 @@ class Log {
   // Appends an encoded record (sealed here) and returns its place. It takes its room from `reserve` as far as that goes, and
   // leaves what else is reserved. kInvalidArgument if no segment can hold it, kNoSpace or kIo if the next segment cannot be
   // made and nothing was appended, kStopped once the log has failed.
-  Result<Lsn> append(std::string& record, Reserve* reserve = nullptr);
+  Result<Lsn> append(const std::string& record, Reserve* reserve = nullptr) {
+    return append(record.size(), reserve, [&](char* at) { std::memcpy(at, record.data(), record.size()); });
+  }
+  // The same of a record of so many bytes, which `encode(place)` puts there.
+  template <class Encode>
+  Result<Lsn> append(std::size_t bytes, Reserve* reserve, Encode&& encode) {
+    POWERCUT_TRY(char* const place, begin_record(bytes, reserve));
+    encode(place);
+    return end_record(bytes);
+  }
   // Adds room for so many bytes of records, each at most kMostReservedRecordBytes long. Errors as of append().
-  Result<void> reserve(std::uint64_t bytes, Reserve& reserve);
-  void release(Reserve& reserve);
+  Result<void> reserve(std::uint64_t bytes, Reserve& reserve) {
+    if (failure_) [[unlikely]]
+      return *failure_;
+    POWERCUT_TRYV(make_room(0, reserved_ + bytes));
+    reserved_ += bytes;
+    reserve.bytes += bytes;
+    return success();
+  }
+  void release(Reserve& reserve) {
+    reserved_ -= reserve.bytes;
+    reserve.bytes = 0;
+  }
   // Makes the record at `lsn`, and all before it, durable: also before open_at(), while recovery reads. After kNoSpace the
   // records may or may not survive a crash; another try writes all of them again.
   Result<void> flush(Lsn lsn);
@@ -93,8 +118,17 @@ class Log {
   Result<void> rewrite_recovered(Lsn until, std::size_t wiped);
   Result<void> flush_recovered(Lsn lsn);
   Result<void> begin_epoch();
+  // Where a record is to be put.
+  Result<char*> begin_record(std::size_t bytes, Reserve* reserve);
+  Lsn end_record(std::size_t bytes);
+  // Room for a record and, after it, for so many bytes that are reserved.
+  Result<void> make_room(std::uint64_t record, std::uint64_t reserved) {
+    if (epoch_is_ours_ && record + reserved <= segment_bytes_ - offset_) [[likely]]
+      return success();
+    return make_more_room(record, reserved);
+  }
+  Result<void> make_more_room(std::uint64_t record, std::uint64_t reserved);
   bool has_room(std::uint64_t record, std::uint64_t reserved) const;
-  Result<void> make_room(std::uint64_t record, std::uint64_t reserved);
   Result<void> next_segment();
   Result<void> prepare_segment();
   void prepare_in_background();

@@ -29,7 +29,7 @@ char* put_header(char* at, RecordType type, TxnId txn, Lsn previous) {
   return put(at, raw(previous));
 }
 
-char* put_row_change(char* at, const RowChange& change) {
+void put_change(char* at, const RowChange& change) {
   at = put(at, static_cast<std::uint16_t>(change.action));
   at = put(at, change.slot);
   at = put(at, raw(change.tree));
@@ -39,7 +39,7 @@ char* put_row_change(char* at, const RowChange& change) {
   at = put(at, static_cast<std::uint16_t>(change.after.size()));
   at = put_text(at, change.key);
   at = put_text(at, change.before);
-  return put_text(at, change.after);
+  put_text(at, change.after);
 }
 
 // Appends so many bytes and gives their place.
@@ -87,14 +87,19 @@ std::string_view to_string(RowAction action) {
   return "?";
 }
 
+void put_row_change(char* at, TxnId txn, Lsn previous, const RowChange& change) {
+  put_change(put_header(at, RecordType::kRow, txn, previous), change);
+}
+
+void put_plain(char* at, RecordType type, TxnId txn, Lsn previous) { put_header(at, type, txn, previous); }
+
 void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change) {
-  char* const header = grow(out, row_change_bytes(change));
-  put_row_change(put_header(header, RecordType::kRow, txn, previous), change);
+  put_row_change(grow(out, row_change_bytes(change)), txn, previous, change);
 }
 
 void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change) {
   char* const header = grow(out, compensation_bytes(change));
-  put_row_change(put(put_header(header, RecordType::kCompensation, txn, previous), raw(undo_next)), change);
+  put_change(put(put_header(header, RecordType::kCompensation, txn, previous), raw(undo_next)), change);
 }
 
 void encode_images(std::string& out, std::span<const Page> pages) {
@@ -111,7 +116,7 @@ void encode_images(std::string& out, std::span<const Page> pages) {
 }
 
 void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous) {
-  put_header(grow(out, kRecordHeaderBytes), type, txn, previous);
+  put_plain(grow(out, kRecordHeaderBytes), type, txn, previous);
 }
 
 void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {

@@ -84,7 +84,7 @@ struct CheckpointEnd {
   std::vector<DirtyPage> dirty;
 };
 
-// --- Encoding: each appends a whole record to `out` (its header's crc, length and epoch are filled in by seal()) ---
+// --- Encoding: each gives a whole record (its header's crc, length and epoch are filled in by seal()) ---
 
 // How long the records are.
 inline std::size_t row_change_bytes(const RowChange& change) {
@@ -92,6 +92,10 @@ inline std::size_t row_change_bytes(const RowChange& change) {
 }
 inline std::size_t compensation_bytes(const RowChange& change) { return row_change_bytes(change) + sizeof(Lsn); }
 
+// At a place that has room for it.
+void put_row_change(char* at, TxnId txn, Lsn previous, const RowChange& change);
+void put_plain(char* at, RecordType type, TxnId txn, Lsn previous);
+// Appended to `out`.
 void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change);
 void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change);
 void encode_images(std::string& out, std::span<const Page> pages);

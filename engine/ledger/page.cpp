@@ -24,11 +24,12 @@ PageId Page::child(std::size_t slot_plus_one) const {
 }
 
 Page::Place Page::search(std::string_view wanted) const {
+  const SoughtKey sought(wanted);
   std::size_t low = 0;
   std::size_t high = count();
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
-    const int order = compare_keys(key(middle), wanted);
+    const int order = sought.order_of(key(middle));
     if (order == 0) return {static_cast<std::uint16_t>(middle), true};
     if (order < 0) {
       low = middle + 1;

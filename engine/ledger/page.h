@@ -22,18 +22,37 @@ inline constexpr std::size_t kSlotBytes = 2;
 inline constexpr std::size_t kMostKeyBytes = 480;
 inline constexpr std::size_t kMostCellBytes = 1000;  // key and value
 
-// As compare() of the views, for keys that mostly differ in their first eight bytes: less than, equal to or greater than 0.
-inline int compare_keys(std::string_view a, std::string_view b) {
-  if (a.size() >= sizeof(std::uint64_t) && b.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t first_of_a = 0;
-    std::uint64_t first_of_b = 0;
-    std::memcpy(&first_of_a, a.data(), sizeof(first_of_a));
-    std::memcpy(&first_of_b, b.data(), sizeof(first_of_b));
-    if (first_of_a != first_of_b) return __builtin_bswap64(first_of_a) < __builtin_bswap64(first_of_b) ? -1 : 1;
-    if (a.size() == sizeof(std::uint64_t) && b.size() == a.size()) return 0;
+// The first eight bytes of a key as a number: of two keys the greater has the greater number, or the same.
+inline std::uint64_t first_bytes(std::string_view key) {
+  std::uint64_t first = 0;
+  if (key.size() >= sizeof(first)) {
+    std::memcpy(&first, key.data(), sizeof(first));
+  } else if (!key.empty()) {
+    std::memcpy(&first, key.data(), key.size());
   }
-  return a.compare(b);
+  return __builtin_bswap64(first);
 }
+
+// A key that is compared with many.
+class SoughtKey {
+ public:
+  explicit SoughtKey(std::string_view key) : key_(key), first_(first_bytes(key)) {}
+
+  // As compare() of the other key with this one: less than, equal to or greater than 0.
+  int order_of(std::string_view other) const {
+    const std::uint64_t first = first_bytes(other);
+    if (first != first_) return first < first_ ? -1 : 1;
+    if (key_.size() == sizeof(first) && other.size() == sizeof(first)) return 0;
+    return other.compare(key_);
+  }
+
+ private:
+  std::string_view key_;
+  std::uint64_t first_;
+};
+
+// As compare() of the views, for keys that mostly differ in their first eight bytes: less than, equal to or greater than 0.
+inline int compare_keys(std::string_view a, std::string_view b) { return SoughtKey(b).order_of(a); }
 
 enum class PageType : std::uint8_t { kFree = 0, kMeta = 1, kLeaf = 2, kInner = 3 };
 

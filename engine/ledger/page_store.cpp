@@ -7,13 +7,16 @@
 
 namespace powercut::ledger {
 
-Result<void> PageStore::image_if_first_change(PageRef& page, Log::Reserve* reserve) {
+inline Result<void> PageStore::image_if_first_change(PageRef& page, Log::Reserve* reserve) {
+  if (page.page().lsn() <= checkpoint_begin_) [[unlikely]]
+    return image(page, reserve);
+  // Its image is in the log since the checkpoint began, but where exactly is forgotten when the page is written.
+  pool_.mark_dirty(page, defects_.redirtied_page_late ? log_.end() : checkpoint_begin_);
+  return success();
+}
+
+Result<void> PageStore::image(PageRef& page, Log::Reserve* reserve) {
   Page changed = page.page();
-  if (changed.lsn() > checkpoint_begin_) {
-    // Its image is in the log since the checkpoint began, but where exactly is forgotten when the page is written.
-    pool_.mark_dirty(page, defects_.redirtied_page_late ? log_.end() : checkpoint_begin_);
-    return success();
-  }
   if (defects_.no_page_image) {
     pool_.mark_dirty(page, log_.end());
     return success();
@@ -27,12 +30,10 @@ Result<void> PageStore::image_if_first_change(PageRef& page, Log::Reserve* reser
 }
 
 Result<Lsn> PageStore::change_row(TxnId txn, Lsn previous, const RowChange& change, PageRef& page) {
-  Page changed = page.page();
-  POWERCUT_TRYV(check_row_change(change, changed));
   POWERCUT_TRYV(image_if_first_change(page, nullptr));
-  record_.clear();
-  encode_row_change(record_, txn, previous, change);
-  POWERCUT_TRY(const Lsn lsn, log_.append(record_));
+  POWERCUT_TRY(const Lsn lsn,
+               log_.append(row_change_bytes(change), nullptr, [&](char* at) { put_row_change(at, txn, previous, change); }));
+  Page changed = page.page();
   apply_checked_row_change(change, changed);
   changed.set_lsn(lsn);
   return lsn;

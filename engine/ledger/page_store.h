@@ -19,13 +19,15 @@ class PageStore {
       : pool_(pool), log_(log), defects_(defects), checkpoint_begin_(checkpoint_begin) {}
 
   Result<PageRef> fetch(PageId page) { return pool_.fetch(page); }
-  bool has(PageId page) const { return pool_.is_loaded(page); }
+  PageRef fetch_loaded(PageId page) { return pool_.fetch_loaded(page); }
+  bool is_in_place(const PageRef& page) const { return pool_.is_in_place(page); }
+  void found_in_place(const PageRef& page) { pool_.found_in_place(page); }
   Fingers& fingers() { return fingers_; }
   // As of the pool: others may change every page before load() returns.
   bool must_wait_for(PageId page) const { return pool_.must_wait_for(page); }
   Result<void> load(PageId page) { return pool_.load(page); }
 
-  // Logs a row change and does it; returns its LSN. After an error nothing has changed.
+  // Logs a row change, which the page can take, and does it; returns its LSN. After an error nothing has changed.
   Result<Lsn> change_row(TxnId txn, Lsn previous, const RowChange& change, PageRef& page);
   // The same, for one that undoes another, in the room that is reserved for it.
   Result<Lsn> compensate(TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change, PageRef& page, Log::Reserve& reserve);
@@ -42,6 +44,7 @@ class PageStore {
   friend class StructureChange;
 
   Result<void> image_if_first_change(PageRef& page, Log::Reserve* reserve);
+  Result<void> image(PageRef& page, Log::Reserve* reserve);
 
   BufferPool& pool_;
   Log& log_;

@@ -13,14 +13,20 @@ template <class Statement>
 Result<void> LedgerSession::reading(Statement&& statement) {
   POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
-  if (transaction_) return settled(statement(locks()));
-  // Where nothing else runs while a statement does it needs no lock if nobody holds one.
-  if (core_.locks.held() == 0 && !core_.suspends() && !core_.options.early_release) return statement(nullptr);
-  LockOwner alone(core_.locks, TxnId::kNone);
-  alone.lock_limit = lock_limit_;
-  POWERCUT_TRYV(statement(&alone));
-  core_.locks.release_all(alone);
-  return core_.wait_for_commit(alone.depends_on);
+  LockOwner* owner = nullptr;
+  std::optional<LockOwner> alone;
+  if (transaction_) {
+    owner = locks();
+  } else if (core_.locks.held() > 0 || core_.suspends() || core_.options.early_release) {
+    // Where nothing else runs while a statement does it needs no lock if nobody holds one.
+    owner = &alone.emplace(core_.locks, TxnId::kNone);
+    owner->lock_limit = lock_limit_;
+  }
+  Result<void> done = statement(owner);
+  if (transaction_) return settled(std::move(done));
+  if (done.has_error() || !alone) return done;
+  core_.locks.release_all(*alone);
+  return core_.wait_for_commit(alone->depends_on);
 }
 
 bool LedgerSession::reads_unlocked() const {
@@ -42,7 +48,9 @@ void LedgerSession::copy_row(const Table& in, const BTree::Leaf& leaf, std::stri
 Result<bool> LedgerSession::get(std::string_view table_name, std::string_view key, std::string& row, RowLock lock) {
   bool found = false;
   POWERCUT_TRYV(reading([&](LockOwner* owner) -> Result<void> {
-    POWERCUT_TRY(const TableRef from, table(owner, table_name, TableLock::kIntentShared));
+    // Who reads for update is about to write.
+    const TableLock intent = lock == RowLock::kUpdate ? TableLock::kIntentExclusive : TableLock::kIntentShared;
+    POWERCUT_TRY(const TableRef from, table(owner, table_name, intent));
     POWERCUT_TRY(found, read_row(owner, *from, key, row, lock));
     return success();
   }));

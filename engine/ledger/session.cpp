@@ -29,8 +29,8 @@ LedgerSession::~LedgerSession() {
   if (turn.has_value()) static_cast<void>(end_by_rollback().has_error());
 }
 
-Result<void> LedgerSession::usable() {
-  if (!core_.is_ready()) POWERCUT_TRYV(core_.ready());
+Result<void> LedgerSession::why_unusable() {
+  POWERCUT_TRYV(core_.ready());
   if (failed_) return *failed_;
   return success();
 }
@@ -61,14 +61,12 @@ void LedgerSession::fail_transaction(std::string_view what, const Error& cause) 
   failed_ = cause.within(std::string(what) + ", so its transaction can only be rolled back");
 }
 
-Result<void> LedgerSession::settled(Result<void> done) {
-  if (done.has_value() || done.error().code() != ErrorCode::kDeadlock || !transaction_) return done;
+Error LedgerSession::gave_way(const Error& why) {
   const auto undone = core_.options.defects.victim_half_undone ? transaction_->finish_rollback() : end_by_rollback();
   transaction_.reset();
   savepoints_.clear();
-  failed_ = undone.has_error() ? undone.error()
-                               : Error(ErrorCode::kDeadlock, done.error().context() + "; its transaction was rolled back");
-  return done;
+  failed_ = undone.has_error() ? undone.error() : Error(ErrorCode::kDeadlock, why.context() + "; its transaction was rolled back");
+  return why;
 }
 
 Result<void> LedgerSession::begin(engine::Isolation level) {
@@ -174,36 +172,41 @@ Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, 
   return core_.locks.lock_table(*owner, lock_of(name), name, mode);
 }
 
-inline const KnownTable* LedgerSession::known_table(std::string_view name) const {
+const TableRef* LedgerSession::known_table(std::string_view name) const {
   if (core_.known_version != core_.catalogue_version) return nullptr;
-  for (const KnownTable& known : core_.known_tables) {
-    if (same_bytes(known.table->schema.name, name)) return &known;
+  for (const TableRef& known : core_.known_tables) {
+    if (same_bytes(known->schema.name, name)) return &known;
   }
   return nullptr;
 }
 
 Result<TableRef> LedgerSession::table(std::string_view name) {
-  if (const KnownTable* const known = known_table(name)) return known->table;
+  if (const TableRef* const known = known_table(name)) return *known;
   BTree catalogue(*core_.store, kCatalogueRoot);
   POWERCUT_TRY(const BTree::Leaf leaf, catalogue.find(name));
   if (!leaf.found) return no_such_table(name);
   POWERCUT_TRY(Table found, decode_table(name, leaf.page.page().value(leaf.slot)));
   if (core_.known_version != core_.catalogue_version) core_.known_tables.clear();
   core_.known_version = core_.catalogue_version;
-  core_.known_tables.push_back({boost::make_local_shared<const Table>(std::move(found)), lock_of(name)});
-  return core_.known_tables.back().table;
+  core_.known_tables.push_back(boost::make_local_shared<const KnownTable>(std::move(found), lock_of(name)));
+  return core_.known_tables.back();
 }
 
 Result<TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
-  const KnownTable* const known = known_table(name);
+  const TableRef* const known = known_table(name);
+  if (known != nullptr && (owner == nullptr || LockManager::holds_table(*owner, (*known)->lock, mode))) return *known;
+  return lock_and_find(owner, name, mode);
+}
+
+Result<TableRef> LedgerSession::lock_and_find(LockOwner* owner, std::string_view name, TableLock mode) {
+  const TableRef* const known = known_table(name);
   if (known == nullptr) {
     POWERCUT_TRYV(lock_table(owner, name, mode));
     return table(name);
   }
-  if (owner == nullptr || LockManager::holds_table(*owner, known->lock, mode)) return known->table;
-  const TableRef found = known->table;
+  const TableRef found = *known;
   const std::uint64_t version = core_.catalogue_version;
-  POWERCUT_TRYV(core_.locks.lock_table(*owner, known->lock, name, mode));
+  POWERCUT_TRYV(core_.locks.lock_table(*owner, found->lock, name, mode));
   // While it waited the catalogue may have changed.
   if (version != core_.catalogue_version) return table(name);
   return found;
@@ -233,9 +236,9 @@ Result<void> LedgerSession::write_row(std::string_view table_name, std::string_v
   if (!exists && existing == Existing::kMustBe) {
     return Error(ErrorCode::kNotFound, std::string(table_name) + ": no row has that key");
   }
-  if (into->rows_stand_alone()) {
+  if (into->stands_alone) {
     POWERCUT_TRYV(engine::check_constraints(into->schema, row));
-    POWERCUT_TRYV(transaction_->write_at(std::move(leaf), into->root, key, row));
+    POWERCUT_TRYV(transaction_->write_at(leaf, into->root, key, row));
   } else {
     if (exists) copy_row(*into, leaf, before_);
     leaf.page = PageRef();

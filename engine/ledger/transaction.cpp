@@ -40,10 +40,13 @@ Result<void> Transaction::write(RowAction action, PageId tree_root, std::string_
   return change_at(leaf, action, tree_root, key, row, logged);
 }
 
-Result<void> Transaction::write_at(BTree::Leaf found, PageId tree_root, std::string_view key, std::string_view row) {
+Result<void> Transaction::write_at(BTree::Leaf& found, PageId tree_root, std::string_view key, std::string_view row) {
   const RowAction action = found.found ? RowAction::kUpdate : RowAction::kInsert;
-  POWERCUT_TRY(BTree::Leaf leaf, BTree(*core_.store, tree_root).with_room(std::move(found), key, row.size()));
-  return change_at(leaf, action, tree_root, key, row, true);
+  if (!BTree::has_room(found, key, row.size())) [[unlikely]] {
+    found.page = PageRef();
+    POWERCUT_TRY(found, BTree(*core_.store, tree_root).find_with_room(key, row.size()));
+  }
+  return change_at(found, action, tree_root, key, row, true);
 }
 
 Result<void> Transaction::change_at(BTree::Leaf& leaf, RowAction action, PageId tree_root, std::string_view key,
@@ -175,11 +178,13 @@ Result<bool> Transaction::undo_oldest() {
   return true;
 }
 
+Result<Lsn> Transaction::append_plain(RecordType type) {
+  return core_.log.append(kRecordHeaderBytes, &reserve_, [&](char* at) { put_plain(at, type, state_.txn, state_.last); });
+}
+
 Result<void> Transaction::commit() {
   if (!changed_anything()) return core_.wait_for_commit(locks_.depends_on);
-  core_.record.clear();
-  encode_plain(core_.record, RecordType::kCommit, state_.txn, state_.last);
-  POWERCUT_TRY(const Lsn lsn, core_.log.append(core_.record, &reserve_));
+  POWERCUT_TRY(const Lsn lsn, append_plain(RecordType::kCommit));
   committing_ = !core_.options.defects.checkpoint_lists_committing;
   if (core_.options.early_release) release_early(lsn);
   if (core_.options.defects.locks_before_log) core_.locks.release_all(locks_);
@@ -220,9 +225,7 @@ Result<void> Transaction::rollback() {
 
 Result<void> Transaction::finish_rollback() {
   if (rolled_back_ == Lsn::kNone) {
-    core_.record.clear();
-    encode_plain(core_.record, RecordType::kRolledBack, state_.txn, state_.last);
-    POWERCUT_TRY(rolled_back_, core_.log.append(core_.record, &reserve_));
+    POWERCUT_TRY(rolled_back_, append_plain(RecordType::kRolledBack));
   }
   if (in_doubt_) POWERCUT_TRYV(core_.log.flush(rolled_back_));
   leave();

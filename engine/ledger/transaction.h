@@ -28,7 +28,7 @@ class Transaction : public ActiveHook {
   // Inserts, updates or deletes a row of a tree, which must be possible. After an error the row is as it was.
   Result<void> write(RowAction action, PageId tree, std::string_view key, std::string_view row, bool logged = true);
   // The same where the key was just looked for: inserts the row, or updates the one that is there.
-  Result<void> write_at(BTree::Leaf found, PageId tree, std::string_view key, std::string_view row);
+  Result<void> write_at(BTree::Leaf& found, PageId tree, std::string_view key, std::string_view row);
   // Trees that this transaction may have made unnecessary: once it has committed, those that no table has are freed.
   void drop_trees(const std::vector<PageId>& trees);
 
@@ -64,6 +64,8 @@ class Transaction : public ActiveHook {
  private:
   Result<void> change_at(BTree::Leaf& leaf, RowAction action, PageId tree, std::string_view key, std::string_view row, bool logged);
   Result<void> undo_change(const RowChange& change, Lsn undo_next, bool logged);
+  // The record of its end.
+  Result<Lsn> append_plain(RecordType type);
   void appended(Lsn lsn);
   void note_if_underfull(PageId tree, std::string_view key, const Page& page);
   void unused_dropped();
