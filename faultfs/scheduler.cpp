@@ -33,6 +33,11 @@ using boost::context::stack_context;
 
 std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
+// Of a stack, about the frame in which its fiber waits.
+constexpr std::ptrdiff_t kLineBytes = 64;
+constexpr std::ptrdiff_t kFetchedBelow = 4 * kLineBytes;
+constexpr std::ptrdiff_t kFetchedAbove = 12 * kLineBytes;
+
 #ifdef POWERCUT_ASAN_FIBERS
 constexpr std::size_t kStackFactor = 4;  // its redzones make frames larger
 #else
@@ -52,6 +57,7 @@ struct Scheduler::Fiber {
   Context context;
   Stack stack;
   const Wait* wait = nullptr;  // parked on it
+  const char* frame = nullptr;  // where its stack ended when it was left
   std::uint64_t limit = kNoLimit;
   Woken woken = Woken::kWoken;
   bool ended = false;
@@ -190,13 +196,16 @@ Scheduler::Woken Scheduler::park(const Wait& wait, std::uint64_t limit) {
   Fiber& self = at(current_);
   self.wait = &wait;
   self.woken = Woken::kWoken;
-  const std::uint64_t begin = now();
-  if (limit < kNoLimit - begin) {
-    self.limit = begin + limit;
-    limits_.emplace(self.limit, current_);
-  }
+  if (limit != kNoLimit) limit_wait(self, limit);
   switch_to(choose(false, "a wait"));
   return self.woken;
+}
+
+void Scheduler::limit_wait(Fiber& self, std::uint64_t limit) {
+  const std::uint64_t begin = now();
+  if (limit >= kNoLimit - begin) return;
+  self.limit = begin + limit;
+  limits_.emplace(self.limit, current_);
 }
 
 void Scheduler::wake(FiberId id) {
@@ -292,6 +301,8 @@ void Scheduler::switch_to(FiberId next) {
   Fiber& from = here == kNobody ? *main_ : at(here);
   Fiber& to = at(next);
   current_ = next;
+  from.frame = static_cast<const char*>(__builtin_frame_address(0));
+  fetch_ahead();
 #ifdef POWERCUT_ASAN_FIBERS
   __sanitizer_start_switch_fiber(&from.fake_stack, to.bottom, to.size);
 #endif
@@ -300,6 +311,15 @@ void Scheduler::switch_to(FiberId next) {
     return Context();
   });
   arrived(here);
+}
+
+// Of a thousand fibers none is in the processor's caches any more when its turn comes. What comes up next but one is asked for,
+// and of what comes up next the end of its stack.
+inline void Scheduler::fetch_ahead() {
+  if (ready_.size() < 2) return;
+  __builtin_prefetch(&at(ready_[1]));
+  const char* const frame = at(ready_[0]).frame;
+  for (std::ptrdiff_t offset = -kFetchedBelow; offset < kFetchedAbove; offset += kLineBytes) __builtin_prefetch(frame + offset, 1);
 }
 
 // After each switch, on the stack that was switched to.

@@ -123,7 +123,9 @@ class Scheduler {
   void end_limits();
   void wait_for_completions();
   FiberId take_ready(std::size_t at);
+  void limit_wait(Fiber& self, std::uint64_t limit);
   void switch_to(FiberId next);
+  void fetch_ahead();
   void arrived(FiberId here);
   void report_stall();
   Fiber& at(FiberId id) { return *fibers_[id]; }
