@@ -121,10 +121,10 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
   return corrupt("deeper than any tree can be, or a circle");
 }
 
-inline bool BTree::find_again(std::string_view key, Leaf& leaf) {
-  Fingers::Finger* const finger = store_.fingers().find(root_, key);
+inline bool BTree::find_again(std::string_view key, std::uint64_t hash, Leaf& leaf) {
+  Fingers::Finger* const finger = store_.fingers().find(root_, hash);
   if (finger == nullptr) return find_beyond(key, leaf);
-  leaf.page = store_.fetch_loaded(finger->leaf);
+  leaf.page = store_.fetch_shaped(finger->frame, finger->shape);
   if (!leaf.page) return false;
   const Page page = leaf.page.page();
   if (finger->slot < page.count() && compare_keys(page.key(finger->slot), key) == 0) {
@@ -142,7 +142,7 @@ inline bool BTree::find_again(std::string_view key, Leaf& leaf) {
 bool BTree::find_beyond(std::string_view key, Leaf& leaf) {
   const Fingers::EndFinger* const finger = store_.fingers().find_end(root_);
   if (finger == nullptr || first_bytes(key) < finger->first) return false;
-  leaf.page = store_.fetch_loaded(finger->leaf);
+  leaf.page = store_.fetch_shaped(finger->frame, finger->shape);
   if (!leaf.page) return false;
   const Page page = leaf.page.page();
   if (page.count() == 0 || compare_keys(key, page.key(0)) < 0) return false;
@@ -155,26 +155,29 @@ bool BTree::find_beyond(std::string_view key, Leaf& leaf) {
   return true;
 }
 
-void BTree::note(std::string_view key, const Leaf& leaf) {
+void BTree::note(std::uint64_t hash, const Leaf& leaf) {
   Fingers& fingers = store_.fingers();
   const Page page = leaf.page.page();
-  fingers.note(root_, key, page.id(), leaf.slot);
-  if (at_end_) fingers.note_end(root_, page.id(), page.count() == 0 ? 0 : first_bytes(page.key(0)));
+  const std::uint64_t shape = store_.shape_of(leaf.page);
+  fingers.note(root_, hash, leaf.page.frame(), shape, leaf.slot);
+  if (at_end_) fingers.note_end(root_, leaf.page.frame(), shape, page.count() == 0 ? 0 : first_bytes(page.key(0)));
 }
 
 Result<BTree::Leaf> BTree::find(std::string_view key) {
+  const std::uint64_t hash = Fingers::hash(root_, key);
   Leaf leaf;
-  if (find_again(key, leaf)) return leaf;
+  if (find_again(key, hash, leaf)) return leaf;
   POWERCUT_TRY(leaf.page, descend(key, nullptr, nullptr));
   leaf.take(leaf.page.page().search(key));
-  note(key, leaf);
+  note(hash, leaf);
   return leaf;
 }
 
 Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_bytes) {
+  const std::uint64_t hash = Fingers::hash(root_, key);
   {
     Leaf leaf;
-    if (find_again(key, leaf) && has_room(leaf, key, row_bytes)) return leaf;
+    if (find_again(key, hash, leaf) && has_room(leaf, key, row_bytes)) return leaf;
   }
   for (;;) {
     Path path;
@@ -182,7 +185,7 @@ Result<BTree::Leaf> BTree::find_with_room(std::string_view key, std::size_t row_
     POWERCUT_TRY(leaf.page, descend(key, &path, nullptr));
     leaf.take(leaf.page.page().search(key));
     if (has_room(leaf, key, row_bytes)) {
-      note(key, leaf);
+      note(hash, leaf);
       return leaf;
     }
     leaf.page = PageRef();

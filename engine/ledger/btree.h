@@ -69,9 +69,9 @@ class BTree {
   };
 
   // The leaf of a key that was found lately, or that comes after all others; false if it is not known.
-  bool find_again(std::string_view key, Leaf& leaf);
+  bool find_again(std::string_view key, std::uint64_t hash, Leaf& leaf);
   bool find_beyond(std::string_view key, Leaf& leaf);
-  void note(std::string_view key, const Leaf& leaf);
+  void note(std::uint64_t hash, const Leaf& leaf);
 
   // The leaf for the key; notes the pages on the way, and the smallest key beyond the leaf (empty: none) if asked.
   Result<PageRef> descend(std::string_view key, Path* path, std::string* fence);

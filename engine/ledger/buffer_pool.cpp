@@ -92,6 +92,7 @@ Result<std::uint32_t> BufferPool::bring(PageId page, bool blank) {
     memory_.frames[*frame].page = page;
     memory_.frames[*frame].referenced = true;
     if (!blank) POWERCUT_TRYV(read(page, *frame));
+    memory_.frames[*frame].shape = ++shapes_;
     return *frame;
   }
 }
@@ -187,6 +188,7 @@ void BufferPool::forget(PageRef ref) {
   Frame& frame = memory_.frames[ref.frame()];
   if (frame.page != kNoPage) memory_.where[raw(frame.page)] = 0;
   frame.page = kNoPage;
+  frame.shape = 0;
   frame.dirty = false;
 }
 

@@ -71,6 +71,7 @@ class BufferPool {
     Lsn rec_lsn = Lsn::kNone;          // the first change that may not be in the file
     Lsn writing_rec_lsn = Lsn::kNone;  // the same without what is being written
     std::uint64_t in_place_at = 0;     // reads_, when its parent was found to say what it holds
+    std::uint64_t shape = 0;           // shape_of()
   };
 
   // Memory that outlives a pool, for the next one.
@@ -115,6 +116,15 @@ class BufferPool {
   // what the log says.
   bool is_in_place(const PageRef& ref) const { return memory_.frames[ref.frame()].in_place_at == reads_; }
   void found_in_place(const PageRef& ref) { memory_.frames[ref.frame()].in_place_at = reads_; }
+
+  // A number that no other page ever has, and this one until it has left the pool or was reshaped().
+  std::uint64_t shape_of(const PageRef& ref) const { return memory_.frames[ref.frame()].shape; }
+  // The page of this frame if it has that shape, else none.
+  PageRef fetch_shaped(std::uint32_t frame, std::uint64_t shape) {
+    return memory_.frames[frame].shape == shape ? PageRef(*this, frame) : PageRef();
+  }
+  // What keys belong into it may have changed.
+  void reshaped(const PageRef& ref) { memory_.frames[ref.frame()].shape = ++shapes_; }
 
   // rec_lsn counts only if the page was clean.
   void mark_dirty(const PageRef& ref, Lsn rec_lsn) {
@@ -176,7 +186,8 @@ class BufferPool {
   std::uint32_t hand_ = 0;
   std::uint32_t allocated_ = 0;  // pages before it have space in the file; 0: not known
   Lsn newest_read_ = Lsn::kNone;
-  std::uint64_t reads_ = 1;  // one more than pages were read from the file
+  std::uint64_t reads_ = 1;   // one more than pages were read from the file
+  std::uint64_t shapes_ = 0;  // the last that was given
 };
 
 inline PageRef::PageRef(BufferPool& pool, std::uint32_t frame) : pool_(&pool), frame_(frame) {

@@ -79,7 +79,7 @@ Result<void> Core::open_data(faultfs::OpenMode mode, Lsn checkpoint_begin) {
   }
   POWERCUT_TRY(auto data, files.open(path(kDataName), mode));
   pool.emplace(std::move(data), path(kDataName), log, options, memory.pool, Company{scheduler, &latch, suspends()});
-  store.emplace(*pool, log, options.defects, checkpoint_begin);
+  store.emplace(*pool, log, options, checkpoint_begin);
   previous_checkpoint_begin = checkpoint_begin;
   return success();
 }

@@ -1,75 +1,88 @@
 // Where keys were found lately, and where each tree ends: a leaf keeps the keys between its first and its last for as long as
-// no tree changes its structure, so who comes back for a key need not descend again (finger search, Guibas et al. 1977).
+// it has no part in a change of its tree's structure, so who comes back for a key need not descend again (finger search, Guibas
+// et al. 1977). A page that stays in its frame with the shape that it had when it was noted had none.
 #pragma once
 
 #include "engine/ledger/ids.h"
+#include "engine/ledger/options.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 namespace powercut::ledger {
 
 class Fingers {
  public:
   struct Finger {
-    std::uint64_t of = 0;  // what tells it from others
-    std::uint64_t structure = 0;
-    PageId leaf{};
-    std::uint16_t slot = 0;  // of the key, if nothing came before it since
+    std::uint64_t shape : 48 = 0;  // 0: of none
+    std::uint64_t slot : 16 = 0;   // of the key, if nothing came before it since
+    PageId root{};
+    std::uint32_t frame : 20 = 0;
+    std::uint32_t tag : 12 = 0;  // of the key
   };
   struct EndFinger {
-    std::uint64_t of = 0;
-    std::uint64_t structure = 0;
-    PageId leaf{};
+    PageId root{};
+    std::uint32_t frame = 0;
+    std::uint64_t shape = 0;
     std::uint64_t first = 0;  // first_bytes() of a key that the leaf had
   };
 
-  // Of a tree and a key; null if none is known.
-  Finger* find(PageId root, std::string_view key) {
-    const std::uint64_t of = hash(root, key);
-    return valid(key_fingers_[of >> (64U - kBits)], of);
+  // For a pool of so many frames.
+  explicit Fingers(std::uint32_t frames)
+      : fingers_(std::clamp(std::bit_ceil(frames), kLeast, kMost)),
+        shift_(static_cast<unsigned>(64 - std::countr_zero(fingers_.size()))) {}
+
+  // Of a tree and a key.
+  static std::uint64_t hash(PageId root, std::string_view key) {
+    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+    std::uint64_t bytes = 0;
+    const std::size_t count = std::min(key.size(), sizeof(bytes));
+    if (count == sizeof(bytes)) {
+      std::memcpy(&bytes, key.data() + (key.size() - sizeof(bytes)), sizeof(bytes));
+    } else if (count > 0) {
+      std::memcpy(&bytes, key.data(), count);
+    }
+    return (bytes ^ raw(root) * kOdd) * kOdd;
+  }
+
+  // Null if none is known. That it is of a key with the same hash does not make it one of the same key.
+  Finger* find(PageId root, std::uint64_t hash) {
+    Finger& finger = fingers_[hash >> shift_];
+    return finger.root == root && finger.tag == tag(hash) ? &finger : nullptr;
   }
   // Of the last leaf of a tree, which holds whatever is greater than what it has.
   EndFinger* find_end(PageId root) {
-    const std::uint64_t of = hash(root, {});
-    return valid(end_fingers_[of >> (64U - kEndBits)], of);
+    EndFinger& finger = ends_[raw(root) % kEnds];
+    return finger.root == root ? &finger : nullptr;
   }
 
-  void note(PageId root, std::string_view key, PageId leaf, std::uint16_t slot) {
-    const std::uint64_t of = hash(root, key);
-    key_fingers_[of >> (64U - kBits)] = {of, structure_, leaf, slot};
+  void note(PageId root, std::uint64_t hash, std::uint32_t frame, std::uint64_t shape, std::uint16_t slot) {
+    fingers_[hash >> shift_] = {shape & kShapes, slot, root, frame & kFrames, tag(hash) & kTags};
   }
-  void note_end(PageId root, PageId leaf, std::uint64_t first) {
-    const std::uint64_t of = hash(root, {});
-    end_fingers_[of >> (64U - kEndBits)] = {of, structure_, leaf, first};
+  void note_end(PageId root, std::uint32_t frame, std::uint64_t shape, std::uint64_t first) {
+    ends_[raw(root) % kEnds] = {root, frame, shape, first};
   }
-  void forget_all() { ++structure_; }
 
  private:
-  static constexpr unsigned kBits = 9;
-  static constexpr unsigned kEndBits = 5;
+  static_assert(kMostFrames == 1U << 20U, "a finger has room for the number of any frame");
+  static constexpr std::uint32_t kLeast = 512;
+  static constexpr std::uint32_t kMost = 65536;
+  static constexpr std::uint32_t kEnds = 32;
 
-  template <class Kind>
-  Kind* valid(Kind& finger, std::uint64_t of) const {
-    return finger.of == of && finger.structure == structure_ ? &finger : nullptr;
-  }
+  static constexpr std::uint64_t kShapes = (std::uint64_t{1} << 48U) - 1;
+  static constexpr std::uint32_t kFrames = kMostFrames - 1;
+  static constexpr std::uint32_t kTags = 0xfff;
 
-  static std::uint64_t last_bytes(std::string_view key) {
-    std::uint64_t bytes = 0;
-    const std::size_t count = key.size() < sizeof(bytes) ? key.size() : sizeof(bytes);
-    if (count > 0) std::memcpy(&bytes, key.data() + (key.size() - count), count);
-    return bytes;
-  }
-  static std::uint64_t hash(PageId root, std::string_view key) {
-    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
-    return (last_bytes(key) ^ raw(root) * kOdd) * kOdd;
-  }
+  static std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32U) & kTags; }
 
-  std::array<Finger, std::size_t{1} << kBits> key_fingers_{};
-  std::array<EndFinger, std::size_t{1} << kEndBits> end_fingers_{};
-  std::uint64_t structure_ = 1;
+  std::vector<Finger> fingers_;
+  unsigned shift_;
+  std::array<EndFinger, kEnds> ends_{};
 };
 
 }  // namespace powercut::ledger

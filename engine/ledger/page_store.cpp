@@ -167,8 +167,10 @@ Result<void> StructureChange::log() {
     POWERCUT_TRY(const Lsn lsn, store_.log_.append(record));
     for (Page& page : std::span(images).subspan(at, together)) page.set_lsn(lsn);
   }
-  for (const Member& member : std::span(members_).first(count_)) store_.pool_.mark_dirty(member.ref, member.ref.page().lsn());
-  store_.fingers_.forget_all();
+  for (const Member& member : std::span(members_).first(count_)) {
+    store_.pool_.mark_dirty(member.ref, member.ref.page().lsn());
+    store_.pool_.reshaped(member.ref);
+  }
   logged_ = true;
   return success();
 }

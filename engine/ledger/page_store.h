@@ -15,13 +15,15 @@ namespace powercut::ledger {
 
 class PageStore {
  public:
-  PageStore(BufferPool& pool, Log& log, const Defects& defects, Lsn checkpoint_begin)
-      : pool_(pool), log_(log), defects_(defects), checkpoint_begin_(checkpoint_begin) {}
+  PageStore(BufferPool& pool, Log& log, const Options& options, Lsn checkpoint_begin)
+      : pool_(pool), log_(log), defects_(options.defects), checkpoint_begin_(checkpoint_begin), fingers_(options.frames) {}
 
   Result<PageRef> fetch(PageId page) { return pool_.fetch(page); }
   PageRef fetch_loaded(PageId page) { return pool_.fetch_loaded(page); }
   bool is_in_place(const PageRef& page) const { return pool_.is_in_place(page); }
   void found_in_place(const PageRef& page) { pool_.found_in_place(page); }
+  std::uint64_t shape_of(const PageRef& page) const { return pool_.shape_of(page); }
+  PageRef fetch_shaped(std::uint32_t frame, std::uint64_t shape) { return pool_.fetch_shaped(frame, shape); }
   Fingers& fingers() { return fingers_; }
   // As of the pool: others may change every page before load() returns.
   bool must_wait_for(PageId page) const { return pool_.must_wait_for(page); }
