@@ -1,5 +1,6 @@
 #include "engine/ledger/log_record.h"
 
+#include "engine/ledger/short_bytes.h"
 #include "faultfs/hash.h"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ char* put(char* at, T value) {
 }
 
 char* put_text(char* at, std::string_view text) {
-  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  copy_bytes(reinterpret_cast<byte*>(at), text);
   return at + text.size();
 }
 
@@ -138,7 +139,9 @@ void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {
   }
 }
 
-std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
+namespace {
+
+inline std::uint32_t checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
   const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ (defects.checksum_without_place ? 0 : raw(place))));
   // A pad's body is whatever the segment held before.
   const bool pad = record[12] == static_cast<byte>(RecordType::kPad);
@@ -147,13 +150,19 @@ std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t databa
   return crc32c(seed, record.subspan(sizeof(std::uint32_t), covered - sizeof(std::uint32_t)));
 }
 
+}  // namespace
+
+std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
+  return checksum(record, database_id, place, defects);
+}
+
 void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
           std::uint64_t not_durable, const Defects& defects) {
   store(record.data() + 4, length);
   store(record.data() + 8, epoch);
   const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(not_durable, kMostNotDurable));
   store(record.data() + 12, load<std::uint32_t>(record.data() + 12) | bounded << 8U);
-  store(record.data(), record_checksum(record, database_id, place, defects));
+  store(record.data(), checksum(record, database_id, place, defects));
 }
 
 std::string_view read_row(RecordType type, std::span<const byte> body, DecodedRow& row) {

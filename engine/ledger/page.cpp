@@ -1,5 +1,6 @@
 #include "engine/ledger/page.h"
 
+#include "engine/ledger/short_bytes.h"
 #include "faultfs/assert.h"
 #include "faultfs/hash.h"
 
@@ -55,8 +56,8 @@ void Page::insert(std::size_t slot, std::string_view key, std::string_view value
   byte* const cell = data_ + offset;
   store(cell, static_cast<std::uint16_t>(key.size()));
   store(cell + 2, static_cast<std::uint16_t>(value.size()));
-  std::copy_n(as_bytes(key).data(), key.size(), cell + kCellHeaderBytes);
-  std::copy_n(as_bytes(value).data(), value.size(), cell + kCellHeaderBytes + key.size());
+  copy_bytes(cell + kCellHeaderBytes, key);
+  copy_bytes(cell + kCellHeaderBytes + key.size(), value);
   byte* const place = data_ + kPageHeaderBytes + kSlotBytes * slot;
   std::memmove(place + kSlotBytes, place, kSlotBytes * (count() - slot));
   store(place, static_cast<std::uint16_t>(offset));
@@ -78,7 +79,7 @@ void Page::replace(std::size_t slot, std::string_view value) {
   const std::size_t key_size = load<std::uint16_t>(cell);
   const std::size_t old_size = load<std::uint16_t>(cell + 2);
   if (value.size() == old_size) {
-    std::copy_n(as_bytes(value).data(), old_size, cell + kCellHeaderBytes + key_size);
+    copy_bytes(cell + kCellHeaderBytes + key_size, value);
     return;
   }
   if (value.size() < old_size) {

@@ -1,5 +1,4 @@
-// The keys of what is locked. Nearly all are short: they are kept in place, and hashed, compared and copied a word at a time,
-// without a call for each.
+// Keys and rows are mostly short: they are hashed, compared and copied a word at a time, without a call for each.
 #pragma once
 
 #include "faultfs/bytes.h"
@@ -15,6 +14,20 @@
 namespace powercut::ledger {
 
 using KeyWord = std::uint64_t;
+
+// The two do not overlap.
+inline void copy_bytes(byte* to, std::string_view bytes) {
+  constexpr std::size_t kShort = 4 * sizeof(KeyWord);
+  const std::size_t size = bytes.size();
+  const byte* const from = as_bytes(bytes).data();
+  if (size < sizeof(KeyWord) || size > kShort) {
+    if (size > 0) std::memcpy(to, from, size);
+    return;
+  }
+  const std::size_t last = size - sizeof(KeyWord);
+  for (std::size_t at = 0; at < last; at += sizeof(KeyWord)) store(to + at, load<KeyWord>(from + at));
+  store(to + last, load<KeyWord>(from + last));
+}
 
 inline bool same_bytes(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -41,19 +54,15 @@ inline std::uint64_t hash_of_key(std::string_view key, std::uint64_t seed) {
   return mix64(hash ^ load<KeyWord>(from + last));
 }
 
+// The key of what is locked.
 class LockKey {
  public:
   void assign(std::string_view key) {
     size_ = key.size();
     if (size_ > short_.size()) {
       long_.assign(key);
-    } else if (size_ < sizeof(KeyWord)) {
-      std::memcpy(short_.data(), key.data(), size_);
     } else {
-      const byte* const from = as_bytes(key).data();
-      const std::size_t last = size_ - sizeof(KeyWord);
-      for (std::size_t at = 0; at < last; at += sizeof(KeyWord)) store(short_.data() + at, load<KeyWord>(from + at));
-      store(short_.data() + last, load<KeyWord>(from + last));
+      copy_bytes(short_.data(), key);
     }
   }
 
