@@ -122,20 +122,21 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
 }
 
 inline bool BTree::find_again(std::string_view key, std::uint64_t hash, Leaf& leaf) {
-  Fingers::Finger* const finger = store_.fingers().find(root_, hash);
-  if (finger == nullptr) return find_beyond(key, leaf);
-  leaf.page = store_.fetch_shaped(finger->frame, finger->shape);
-  if (!leaf.page) return false;
+  const Fingers::Finger finger = store_.fingers().at(hash);
+  if (store_.leaf_of(finger.frame) != root_) return find_beyond(key, leaf);
+  leaf.page = store_.fetch_frame(finger.frame);
   const Page page = leaf.page.page();
-  if (finger->slot < page.count() && compare_keys(page.key(finger->slot), key) == 0) {
-    leaf.slot = finger->slot;
+  if (finger.slot < page.count() && compare_keys(page.key(finger.slot), key) == 0) {
+    leaf.slot = finger.slot;
     leaf.found = true;
     return true;
   }
-  // It has moved, or is another with the same finger, which may belong elsewhere.
-  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0 || compare_keys(key, page.key(page.count() - 1U)) > 0) return false;
+  // It has moved, or the finger is of another.
+  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0 || compare_keys(key, page.key(page.count() - 1U)) > 0) {
+    return find_beyond(key, leaf);
+  }
   leaf.take(page.search(key));
-  finger->slot = leaf.slot;
+  store_.fingers().note(hash, finger.frame, leaf.slot);
   return true;
 }
 
@@ -159,7 +160,8 @@ void BTree::note(std::uint64_t hash, const Leaf& leaf) {
   Fingers& fingers = store_.fingers();
   const Page page = leaf.page.page();
   const std::uint64_t shape = store_.shape_of(leaf.page);
-  fingers.note(root_, hash, leaf.page.frame(), shape, leaf.slot);
+  fingers.note(hash, leaf.page.frame(), leaf.slot);
+  store_.note_leaf(leaf.page, root_);
   if (at_end_) fingers.note_end(root_, leaf.page.frame(), shape, page.count() == 0 ? 0 : first_bytes(page.key(0)));
 }
 

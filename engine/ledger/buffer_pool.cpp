@@ -189,6 +189,7 @@ void BufferPool::forget(PageRef ref) {
   if (frame.page != kNoPage) memory_.where[raw(frame.page)] = 0;
   frame.page = kNoPage;
   frame.shape = 0;
+  frame.leaf_of = kMetaPage;
   frame.dirty = false;
 }
 

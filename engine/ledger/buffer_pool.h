@@ -68,6 +68,7 @@ class BufferPool {
     bool loading = false;
     bool writing = false;
     std::uint32_t pins = 0;
+    PageId leaf_of{};                  // leaf_of()
     Lsn rec_lsn = Lsn::kNone;          // the first change that may not be in the file
     Lsn writing_rec_lsn = Lsn::kNone;  // the same without what is being written
     std::uint64_t in_place_at = 0;     // reads_, when its parent was found to say what it holds
@@ -117,6 +118,10 @@ class BufferPool {
   bool is_in_place(const PageRef& ref) const { return memory_.frames[ref.frame()].in_place_at == reads_; }
   void found_in_place(const PageRef& ref) { memory_.frames[ref.frame()].in_place_at = reads_; }
 
+  // The root of the tree of which the page of this frame is a leaf, where that was noted and is so still; else no tree's.
+  PageId leaf_of(std::uint32_t frame) const { return frame < memory_.frames.size() ? memory_.frames[frame].leaf_of : kMetaPage; }
+  void note_leaf(const PageRef& ref, PageId root) { memory_.frames[ref.frame()].leaf_of = root; }
+  PageRef fetch_frame(std::uint32_t frame) { return PageRef(*this, frame); }
   // A number that no other page ever has, and this one until it has left the pool or was reshaped().
   std::uint64_t shape_of(const PageRef& ref) const { return memory_.frames[ref.frame()].shape; }
   // The page of this frame if it has that shape, else none.
@@ -124,7 +129,10 @@ class BufferPool {
     return memory_.frames[frame].shape == shape ? PageRef(*this, frame) : PageRef();
   }
   // What keys belong into it may have changed.
-  void reshaped(const PageRef& ref) { memory_.frames[ref.frame()].shape = ++shapes_; }
+  void reshaped(const PageRef& ref) {
+    memory_.frames[ref.frame()].shape = ++shapes_;
+    memory_.frames[ref.frame()].leaf_of = kMetaPage;
+  }
 
   // rec_lsn counts only if the page was clean.
   void mark_dirty(const PageRef& ref, Lsn rec_lsn) {

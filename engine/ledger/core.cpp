@@ -39,6 +39,12 @@ Result<void> Core::wait_for_commit(Lsn commit) {
   return latch.opened([&] { return log.flush_together(commit); });
 }
 
+Result<void> Core::wait_for_own_commit(Lsn commit) {
+  auto flushed = wait_for_commit(commit);
+  if (flushed.has_error()) return log.stop(flushed.error());
+  return flushed;
+}
+
 void Core::finish_later(std::unique_ptr<Transaction> rollback) { unfinished_.push_back(std::move(rollback)); }
 
 std::string Core::tree(PageId root) const {

@@ -63,6 +63,8 @@ class Core final : private LockNames {
   bool is_ready() const { return unfinished_.empty() && !log.failure(); }
   // Until a commit that gave its locks back early is durable; at once for kNone.
   Result<void> wait_for_commit(Lsn commit);
+  // The same of who made it. If it cannot be durable the database stops: others have built upon it.
+  Result<void> wait_for_own_commit(Lsn commit);
   // Takes over a transaction whose rollback failed for want of space, or of a page that could not be read: until it is
   // finished the database does nothing else.
   void finish_later(std::unique_ptr<Transaction> rollback);

@@ -1,10 +1,12 @@
 // Where keys were found lately, and where each tree ends: a leaf keeps the keys between its first and its last for as long as
 // it has no part in a change of its tree's structure, so who comes back for a key need not descend again (finger search, Guibas
-// et al. 1977). A page that stays in its frame with the shape that it had when it was noted had none.
+// et al. 1977). Many of them lie in the processor's caches, since each is only a frame and a slot: what the frame holds tells the
+// rest (BufferPool::leaf_of()).
 #pragma once
 
 #include "engine/ledger/ids.h"
 #include "engine/ledger/options.h"
+#include "engine/ledger/page.h"
 
 #include <algorithm>
 #include <array>
@@ -19,11 +21,8 @@ namespace powercut::ledger {
 class Fingers {
  public:
   struct Finger {
-    std::uint64_t shape : 48 = 0;  // 0: of none
-    std::uint64_t slot : 16 = 0;   // of the key, if nothing came before it since
-    PageId root{};
     std::uint32_t frame : 20 = 0;
-    std::uint32_t tag : 12 = 0;  // of the key
+    std::uint32_t slot : 12 = 0;  // of the key, if nothing came before it since
   };
   struct EndFinger {
     PageId root{};
@@ -50,35 +49,27 @@ class Fingers {
     return (bytes ^ raw(root) * kOdd) * kOdd;
   }
 
-  // Null if none is known. That it is of a key with the same hash does not make it one of the same key.
-  Finger* find(PageId root, std::uint64_t hash) {
-    Finger& finger = fingers_[hash >> shift_];
-    return finger.root == root && finger.tag == tag(hash) ? &finger : nullptr;
-  }
+  // Of some key, perhaps of this one.
+  Finger& at(std::uint64_t hash) { return fingers_[hash >> shift_]; }
   // Of the last leaf of a tree, which holds whatever is greater than what it has.
   EndFinger* find_end(PageId root) {
     EndFinger& finger = ends_[raw(root) % kEnds];
     return finger.root == root ? &finger : nullptr;
   }
 
-  void note(PageId root, std::uint64_t hash, std::uint32_t frame, std::uint64_t shape, std::uint16_t slot) {
-    fingers_[hash >> shift_] = {shape & kShapes, slot, root, frame & kFrames, tag(hash) & kTags};
-  }
+  void note(std::uint64_t hash, std::uint32_t frame, std::uint16_t slot) { at(hash) = {frame & kFrames, slot & kSlots}; }
   void note_end(PageId root, std::uint32_t frame, std::uint64_t shape, std::uint64_t first) {
     ends_[raw(root) % kEnds] = {root, frame, shape, first};
   }
 
  private:
-  static_assert(kMostFrames == 1U << 20U, "a finger has room for the number of any frame");
+  static_assert(kMostFrames == 1U << 20U && kPageBytes == 1U << 12U, "a finger has room for any frame and slot");
   static constexpr std::uint32_t kLeast = 512;
   static constexpr std::uint32_t kMost = 65536;
   static constexpr std::uint32_t kEnds = 32;
 
-  static constexpr std::uint64_t kShapes = (std::uint64_t{1} << 48U) - 1;
   static constexpr std::uint32_t kFrames = kMostFrames - 1;
-  static constexpr std::uint32_t kTags = 0xfff;
-
-  static std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32U) & kTags; }
+  static constexpr std::uint32_t kSlots = kPageBytes - 1;
 
   std::vector<Finger> fingers_;
   unsigned shift_;

@@ -22,6 +22,9 @@ class PageStore {
   PageRef fetch_loaded(PageId page) { return pool_.fetch_loaded(page); }
   bool is_in_place(const PageRef& page) const { return pool_.is_in_place(page); }
   void found_in_place(const PageRef& page) { pool_.found_in_place(page); }
+  PageId leaf_of(std::uint32_t frame) const { return pool_.leaf_of(frame); }
+  void note_leaf(const PageRef& page, PageId root) { pool_.note_leaf(page, root); }
+  PageRef fetch_frame(std::uint32_t frame) { return pool_.fetch_frame(frame); }
   std::uint64_t shape_of(const PageRef& page) const { return pool_.shape_of(page); }
   PageRef fetch_shaped(std::uint32_t frame, std::uint64_t shape) { return pool_.fetch_shaped(frame, shape); }
   Fingers& fingers() { return fingers_; }

@@ -94,12 +94,19 @@ Result<void> LedgerSession::commit() {
   POWERCUT_TRY(const auto turn, core_.latch.enter());
   POWERCUT_TRYV(usable());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "commit: no transaction is open");
-  auto done = transaction_->commit();
-  if (done.has_error() && !core_.log.failure()) {
-    if (transaction_->is_in_doubt()) fail_transaction("a commit failed", done.error());
-    return done;
+  Result<void> done = success();
+  POWERCUT_TRY(const Lsn awaited, transaction_->append_commit());
+  if (transaction_->is_over()) {
+    transaction_.reset();
+    done = core_.wait_for_own_commit(awaited);
+  } else {
+    done = transaction_->end_commit(awaited);
+    if (done.has_error() && !core_.log.failure()) {
+      if (transaction_->is_in_doubt()) fail_transaction("a commit failed", done.error());
+      return done;
+    }
+    transaction_.reset();
   }
-  transaction_.reset();
   savepoints_.clear();
   if (done.has_value()) database_.checkpoint_if_due();
   return done;

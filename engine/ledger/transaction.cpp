@@ -182,25 +182,29 @@ Result<Lsn> Transaction::append_plain(RecordType type) {
   return core_.log.append(kRecordHeaderBytes, &reserve_, [&](char* at) { put_plain(at, type, state_.txn, state_.last); });
 }
 
-Result<void> Transaction::commit() {
-  if (!changed_anything()) return core_.wait_for_commit(locks_.depends_on);
+Result<Lsn> Transaction::append_commit() {
+  if (!changed_anything()) return Lsn::kNone;
+  const Defects& defects = core_.options.defects;
   POWERCUT_TRY(const Lsn lsn, append_plain(RecordType::kCommit));
-  committing_ = !core_.options.defects.checkpoint_lists_committing;
+  committing_ = !defects.checkpoint_lists_committing;
   if (core_.options.early_release) release_early(lsn);
-  if (core_.options.defects.locks_before_log) core_.locks.release_all(locks_);
-  const Lsn awaited = core_.options.defects.ack_of_earlier_record ? state_.last : lsn;
-  if (!core_.options.defects.ack_before_sync) {
-    const auto flushed = core_.latch.opened([&] { return core_.log.flush_together(awaited); });
-    // Others have built upon it, so it cannot be undone any more.
-    if (flushed.has_error() && core_.options.early_release) return core_.log.stop(flushed.error());
-    if (flushed.has_error()) {
-      // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
-      in_doubt_ = true;
-      committing_ = false;
-      return flushed.error();
-    }
+  if (defects.locks_before_log) core_.locks.release_all(locks_);
+  if (defects.ack_before_sync) return Lsn::kNone;
+  return defects.ack_of_earlier_record ? state_.last : lsn;
+}
+
+Result<void> Transaction::end_commit(Lsn awaited) {
+  if (!changed_anything()) return core_.wait_for_commit(locks_.depends_on);
+  if (released_early_) {
+    POWERCUT_TRYV(core_.wait_for_own_commit(awaited));
+  } else if (const auto flushed = core_.wait_for_commit(awaited); flushed.has_error()) {
+    // The record stays, and may be durable or not: a rollback, which comes after it in the log, settles that.
+    in_doubt_ = true;
+    committing_ = false;
+    return flushed.error();
+  } else {
+    unused_dropped();
   }
-  if (!released_early_) unused_dropped();
   leave();
   return success();
 }
@@ -215,6 +219,9 @@ void Transaction::release_early(Lsn commit) {
   keep_unused_trees();
   core_.locks.release_early(locks_, commit);
   released_early_ = true;
+  // Most have nothing to tidy up that their commit must be durable for.
+  over_ = unused_.empty() && underfull_.empty() && committing_;
+  if (over_) leave();
 }
 
 Result<void> Transaction::rollback() {

@@ -40,9 +40,13 @@ class Transaction : public ActiveHook {
   // The same from the wrong end: what a planted bug does.
   Result<bool> undo_oldest();
 
-  // Durable when it returns. After an error that did not stop the log the transaction is still active; if is_in_doubt(), its
-  // commit may be in the log, and only a rollback settles that.
-  Result<void> commit();
+  // A commit is two steps. append_commit() puts it into the log, and returns the place that must be durable before anybody is
+  // told (none if nothing was changed: that is told at once). If it is_over() then, what is left is Core::wait_for_own_commit(),
+  // for which nobody needs the transaction; if not, end_commit() with that place. After an error that did not stop the log
+  // the transaction is still active; if is_in_doubt(), its commit may be in the log, and only a rollback settles that.
+  Result<Lsn> append_commit();
+  bool is_over() const { return over_; }
+  Result<void> end_commit(Lsn awaited);
   bool is_in_doubt() const { return in_doubt_; }
   // Its COMMIT is in the log: it is over as soon as that is durable.
   bool is_committing() const { return committing_; }
@@ -90,6 +94,7 @@ class Transaction : public ActiveHook {
   bool committing_ = false;
   bool released_early_ = false;
   bool in_doubt_ = false;
+  bool over_ = false;
   struct Underfull {
     PageId tree{};
     std::string key;
