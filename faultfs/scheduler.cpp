@@ -52,15 +52,16 @@ struct Scheduler::Stack {
 };
 
 struct Scheduler::Fiber {
-  std::string name;
-  std::function<void()> body;
+  // What each switch needs, together.
   Context context;
-  Stack stack;
-  const Wait* wait = nullptr;   // parked on it
   const char* frame = nullptr;  // where its stack ended when it was left
+  const Wait* wait = nullptr;   // parked on it
   std::uint64_t limit = kNoLimit;
   Woken woken = Woken::kWoken;
   bool ended = false;
+  std::string name;
+  std::function<void()> body;
+  Stack stack;
 #ifdef POWERCUT_ASAN_FIBERS
   void* fake_stack = nullptr;
   const void* bottom = nullptr;
@@ -300,9 +301,9 @@ void Scheduler::report_stall() {
 [[gnu::always_inline]] inline void Scheduler::fetch_ahead() {
   if (ready_.size() < 2) return;
   __builtin_prefetch(&at(ready_[1]));
-  __builtin_prefetch(&at(ready_[1]).frame);
   const char* const frame = at(ready_[0]).frame;
-  for (std::ptrdiff_t offset = -kFetchedBelow; offset < kFetchedAbove; offset += kLineBytes) __builtin_prefetch(frame + offset, 1);
+  for (std::ptrdiff_t offset = -kFetchedBelow; offset < kFetchedAbove; offset += kLineBytes)
+    __builtin_prefetch(frame + offset, 0, 2);
 }
 
 void Scheduler::switch_to(FiberId next) {

@@ -122,8 +122,9 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
 }
 
 inline bool BTree::find_again(std::string_view key, std::uint64_t hash, Leaf& leaf) {
+  if (find_beyond(key, leaf)) return true;
   const Fingers::Finger finger = store_.fingers().at(hash);
-  if (store_.leaf_of(finger.frame) != root_) return find_beyond(key, leaf);
+  if (store_.leaf_of(finger.frame) != root_) return false;
   leaf.page = store_.fetch_frame(finger.frame);
   const Page page = leaf.page.page();
   if (finger.slot < page.count() && compare_keys(page.key(finger.slot), key) == 0) {
@@ -132,9 +133,7 @@ inline bool BTree::find_again(std::string_view key, std::uint64_t hash, Leaf& le
     return true;
   }
   // It has moved, or the finger is of another.
-  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0 || compare_keys(key, page.key(page.count() - 1U)) > 0) {
-    return find_beyond(key, leaf);
-  }
+  if (page.count() == 0 || compare_keys(key, page.key(0)) < 0 || compare_keys(key, page.key(page.count() - 1U)) > 0) return false;
   leaf.take(page.search(key));
   store_.fingers().note(hash, finger.frame, leaf.slot);
   return true;

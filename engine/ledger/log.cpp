@@ -249,7 +249,9 @@ Result<void> Log::lead_flush() {
 // and where the processor is the limit much of it goes into many small writes.
 bool Log::has_gathered_enough() const {
   constexpr std::uint64_t kGatherFor = 4;
-  return suspends_ && gatherer_ != kNobody && scheduler_->now() - last_flush_ended_ >= kGatherFor * last_flush_took_;
+  constexpr std::size_t kAskedEach = 8;  // to ask for the time takes some
+  return suspends_ && waiting_.size() % kAskedEach == 0 && gatherer_ != kNobody &&
+         scheduler_->now() - last_flush_ended_ >= kGatherFor * last_flush_took_;
 }
 
 // Those that are served, and one who leads the next; all after an error.
