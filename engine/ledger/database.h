@@ -110,7 +110,6 @@ class LedgerSession final : public engine::Session {
   const TableRef* known_table(std::string_view name) const;
   // The same as table(), once its lock is held. Without an owner nobody holds any lock.
   Result<TableRef> table(LockOwner* owner, std::string_view name, TableLock mode);
-  Result<TableRef> lock_and_find(LockOwner* owner, std::string_view name, TableLock mode);
   Result<void> lock_table(LockOwner* owner, std::string_view name, TableLock mode);
   // What tells the table apart for the lock manager.
   static std::uint64_t lock_of(std::string_view name);

@@ -93,9 +93,8 @@ class LockManager {
 
   static Grant* find_grant(LockOwner& owner, Lockable& thing);
   static Grant* find_table_grant(const LockOwner& owner, std::uint64_t table) {
-    const std::uint64_t hash = LockTable::hash_of_table(table);
     Grant* held = owner.tables_;
-    while (held != nullptr && held->thing->hash != hash) held = held->next_table;
+    while (held != nullptr && held->thing->hash != table) held = held->next_table;
     return held;
   }
   // For an owner who holds so much of the thing; false if it must wait, for which its request is made.

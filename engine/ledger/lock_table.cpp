@@ -26,7 +26,7 @@ LockedTree& LockTable::find_tree(PageId id) {
 }
 
 // Of tables that nobody holds or waits for many would stay for ever where tables come and go.
-Lockable& LockTable::add_table(std::uint64_t hash, std::string_view name) {
+Lockable& LockTable::add_table(std::uint64_t id, std::string_view name) {
   constexpr std::size_t kMostTables = 64;
   if (tables_.size() >= kMostTables) {
     std::erase_if(tables_, [&](Lockable* table) {
@@ -35,7 +35,7 @@ Lockable& LockTable::add_table(std::uint64_t hash, std::string_view name) {
       return true;
     });
   }
-  tables_.push_back(&add(hash, nullptr, name));
+  tables_.push_back(&add(id, nullptr, name));
   return *tables_.back();
 }
 

@@ -100,8 +100,8 @@ struct LockedTree {
 // A table or a row.
 struct Lockable {
   LockedTree* tree = nullptr;  // null: a table
-  std::uint64_t hash = 0;
-  LockKey key;  // of a table: its name
+  std::uint64_t hash = 0;      // of a table: what tells it from others
+  LockKey key;                 // of a table: its name
   Lockable* next = nullptr;
   LockCounts held;
   LockList<Grant, &Grant::of_thing> holders;
@@ -179,14 +179,11 @@ class LockTable {
   // Null when nobody holds it or waits for it.
   Lockable* find_row(const LockedTree& tree, std::string_view key) { return find(hash_of_row(tree, key), tree, key); }
   Lockable& table(std::uint64_t id, std::string_view name) {
-    const std::uint64_t hash = hash_of_table(id);
-    for (Lockable* at = bucket(hash); at != nullptr; at = at->next) {
-      if (at->hash == hash && at->tree == nullptr) return *at;
+    for (Lockable* at = bucket(id); at != nullptr; at = at->next) {
+      if (at->hash == id && at->tree == nullptr) return *at;
     }
-    return add_table(hash, name);
+    return add_table(id, name);
   }
-  // One to one: tables with the same hash have the same id.
-  static std::uint64_t hash_of_table(std::uint64_t id) { return mix64(id); }
   // Forgets a row that nobody holds or waits for.
   void drop_if_idle(Lockable& thing) {
     if (thing.tree != nullptr && thing.idle()) drop(thing);
@@ -207,7 +204,7 @@ class LockTable {
     return nullptr;
   }
   LockedTree& find_tree(PageId id);
-  Lockable& add_table(std::uint64_t hash, std::string_view name);
+  Lockable& add_table(std::uint64_t id, std::string_view name);
   Lockable& add(std::uint64_t hash, LockedTree* tree, std::string_view key);
   void drop(Lockable& thing);
   void grow();

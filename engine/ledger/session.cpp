@@ -179,7 +179,7 @@ Result<void> LedgerSession::lock_table(LockOwner* owner, std::string_view name, 
   return core_.locks.lock_table(*owner, lock_of(name), name, mode);
 }
 
-const TableRef* LedgerSession::known_table(std::string_view name) const {
+inline const TableRef* LedgerSession::known_table(std::string_view name) const {
   if (core_.known_version != core_.catalogue_version) return nullptr;
   for (const TableRef& known : core_.known_tables) {
     if (same_bytes(known->schema.name, name)) return &known;
@@ -202,20 +202,15 @@ Result<TableRef> LedgerSession::table(std::string_view name) {
 Result<TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, TableLock mode) {
   const TableRef* const known = known_table(name);
   if (known != nullptr && (owner == nullptr || LockManager::holds_table(*owner, (*known)->lock, mode))) return *known;
-  return lock_and_find(owner, name, mode);
-}
-
-Result<TableRef> LedgerSession::lock_and_find(LockOwner* owner, std::string_view name, TableLock mode) {
-  const TableRef* const known = known_table(name);
   if (known == nullptr) {
     POWERCUT_TRYV(lock_table(owner, name, mode));
     return table(name);
   }
-  const TableRef found = *known;
+  TableRef found = *known;
   const std::uint64_t version = core_.catalogue_version;
   POWERCUT_TRYV(core_.locks.lock_table(*owner, found->lock, name, mode));
   // While it waited the catalogue may have changed.
-  if (version != core_.catalogue_version) return table(name);
+  if (version != core_.catalogue_version) [[unlikely]] return table(name);
   return found;
 }
 
