@@ -12,10 +12,10 @@ using faultfs::OpenMode;
 using faultfs::SyncKind;
 
 namespace {
-// As many as fill between two checkpoints are kept for the time up to the next: to remove them and to make others takes a device
-// longer than the log takes to fill one, and all who append would wait. More are removed a few at a time, for the same reason.
-constexpr std::ptrdiff_t kSpareSegments = 16;
+// More than are to be kept are removed a few at a time: it takes a device longer than the log takes to fill a segment.
 constexpr std::ptrdiff_t kRemovedAtOnce = 2;
+// Where I/O suspends fibers: page images after a checkpoint may fill one segment before the next is made.
+constexpr std::size_t kSegmentsAhead = 3;
 
 std::span<byte> span_of(Log::Bytes& bytes) { return {reinterpret_cast<byte*>(bytes.data()), bytes.size()}; }
 }  // namespace
@@ -32,12 +32,13 @@ Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, co
       suspends_(scheduler != nullptr && files.lets_others_run()),
       writing_(scheduler, "the write of the log that is under way"),
       preparing_(scheduler, "the next log segment to be made"),
+      stocking_(scheduler, "log segments that are made ahead"),
       reading_(scheduler, "a record of the log that is being read") {
   memory_.buffer.clear();
 }
 
 Log::~Log() {
-  const bool over = preparing_.wait().has_value();
+  const bool over = preparing_.wait().has_value() && stocking_.wait().has_value();
   POWERCUT_ASSERT(over, "a database over files that suspend fibers does not end in a fiber that was stopped");
 }
 
@@ -229,6 +230,7 @@ Result<void> Log::lead_flush() {
     // Somebody else found that it was time.
     if (gatherer_ != scheduler_->current()) return success();
   }
+  if (offset_ > segment_bytes_ / 2) stock_up_in_background();
   gatherer_ = kNobody;
   const std::uint64_t begin = suspends_ ? scheduler_->now() : 0;
   auto done = write_buffer(suspends_);
@@ -370,22 +372,29 @@ Result<void> Log::next_segment() {
   unsynced_ = offset_;
   file_ = std::move(ahead_.front());
   ahead_.erase(ahead_.begin());
-  prepare_in_background();
+  stock_up_in_background();
   return success();
 }
 
-void Log::prepare_in_background() {
-  if (!suspends_ || scheduler_ == nullptr || !scheduler_->in_fiber() || !ahead_.empty() || preparing_.under_way()) return;
-  const auto doing = std::make_shared<Busy::Doing>(preparing_);
-  // Whoever needs the segment tries again, and is told why it cannot be made.
-  scheduler_->spawn("log segment", [this, doing] { static_cast<void>(prepare_segment().has_error()); });
+// Once for each segment that is written, so that a full disk is not asked again and again.
+void Log::stock_up_in_background() {
+  if (stocked_in_ == segment_ || !suspends_ || !scheduler_->in_fiber() || stocking_.under_way()) return;
+  stocked_in_ = segment_;
+  const auto doing = std::make_shared<Busy::Doing>(stocking_);
+  scheduler_->spawn("log segment", [this, doing] { stock_up(); });
+}
+
+// Who waits for a segment waits for the first of them only. Whoever needs one that could not be made tries again, and is told why.
+void Log::stock_up() {
+  while (preparing_.wait().has_value() && ahead_.size() < kSegmentsAhead && prepare_segment().has_value()) {
+    scheduler_->yield("between log segments");
+  }
 }
 
 // Makes one more segment ready: durable are its header, its size and its name.
 Result<void> Log::prepare_segment() {
   const std::uint64_t segment = segment_ + ahead_.size() + 1;
-  std::optional<Busy::Doing> doing;
-  if (!preparing_.under_way()) doing.emplace(preparing_);
+  const Busy::Doing doing(preparing_);
   const auto made = make_segment(segment);
   if (made.has_value()) return success();
   if (made.error().code() == ErrorCode::kStopped) return stop(made.error());
@@ -444,7 +453,7 @@ Result<bool> Log::reuse_old_segment(std::uint64_t segment) {
     POWERCUT_TRYV(files_.rename(path(old_segments_[0]), path(segment)));
     old_segments_.erase(old_segments_.begin());
   }
-  const std::ptrdiff_t extra = std::min(spare - 1 - kSpareSegments, kRemovedAtOnce);
+  const std::ptrdiff_t extra = std::min(spare - 1 - spare_segments_, kRemovedAtOnce);
   for (std::ptrdiff_t removed = 0; removed < extra; ++removed) {
     POWERCUT_TRYV(files_.remove(path(old_segments_[0])));
     old_segments_.erase(old_segments_.begin());
@@ -456,6 +465,10 @@ Result<bool> Log::reuse_old_segment(std::uint64_t segment) {
 
 void Log::release_before(Lsn lsn) {
   needed_segment_ = defects_.recycle_too_early ? segment_ : std::max(needed_segment_, raw(lsn) / segment_bytes_);
+  if (suspends_ && released_in_ != 0) {
+    spare_segments_ = std::max(kLeastSpareSegments, static_cast<std::ptrdiff_t>(segment_ - released_in_));
+  }
+  released_in_ = segment_;
 }
 
 Result<LogRecord> Log::read(Lsn lsn, std::string& copy) {

@@ -131,7 +131,8 @@ class Log {
   bool has_room(std::uint64_t record, std::uint64_t reserved) const;
   Result<void> next_segment();
   Result<void> prepare_segment();
-  void prepare_in_background();
+  void stock_up_in_background();
+  void stock_up();
   Result<void> write_zeros(faultfs::File& file);
   Result<void> make_segment(std::uint64_t segment);
   Result<bool> reuse_old_segment(std::uint64_t segment);
@@ -169,6 +170,11 @@ class Log {
   bool epoch_is_ours_ = false;
   Lsn recovered_durable_ = Lsn::kNone;  // what an earlier incarnation wrote is, up to here
   std::uint64_t needed_segment_ = 0;    // segments before it may be recycled
+  std::uint64_t released_in_ = 0;       // the segment that was written when that was said last
+  // Kept to be renamed: as many as fill from one checkpoint to the next, since to remove them and to make others takes a device
+  // longer than the log takes to fill one, and all who append would wait.
+  static constexpr std::ptrdiff_t kLeastSpareSegments = 16;
+  std::ptrdiff_t spare_segments_ = kLeastSpareSegments;
   bool old_segments_known_ = false;
   std::vector<std::uint64_t> old_segments_;  // ascending
   std::optional<Error> failure_;
@@ -186,6 +192,8 @@ class Log {
   std::uint64_t last_flush_ended_ = 0;  // by the scheduler's clock
   Busy writing_;                        // a write or a sync
   Busy preparing_;                      // a segment
+  Busy stocking_;                       // segments ahead, as many as there should be
+  std::uint64_t stocked_in_ = 0;        // the segment that was written when that began last
   Busy reading_;                        // through memory_.read_buffer
 };
 

@@ -28,9 +28,10 @@ struct LogEntry {
 
 // A control file and a log in directory "db" of any file system.
 struct OpenLog {
-  explicit OpenLog(faultfs::FileSystem& log_files, std::uint32_t log_block = 1) : files(log_files), control(files, "db", defects) {
+  explicit OpenLog(faultfs::FileSystem& log_files, std::uint32_t log_block = 1, faultfs::Scheduler* scheduler = nullptr)
+      : files(log_files), control(files, "db", defects) {
     options.log_block = log_block;
-    log.emplace(files, "db", control, options, memory);
+    log.emplace(files, "db", control, options, memory, scheduler);
   }
 
   void create() {
