@@ -124,4 +124,30 @@ TEST_CASE("a sync that fails is not made again, whatever the reason") {
   }
 }
 
+TEST_CASE("a long durable write is under way in pieces, and what the kernel leaves of one is written again") {
+  constexpr std::size_t kLong = 3 * UringMemory::kSlotBytes + 5 * std::size_t{4096};
+  for (const UringOptions& options : ways()) {
+    CAPTURE(options.direct, options.durable == UringOptions::Durable::kLinked);
+    OnRing on(options);
+    std::uint64_t writes = 0;
+    on.shared.ring->set_fault([&](io_uring_sqe& entry) {
+      if (entry.opcode != IORING_OP_WRITE) return 0;
+      ++writes;
+      if (options.durable == UringOptions::Durable::kOneWrite) CHECK(entry.rw_flags == RWF_DSYNC);
+      if (writes == 2) entry.len = kPart;
+      return writes == 4 ? -EAGAIN : 0;
+    });
+    // Not as direct I/O wants it in memory.
+    std::vector<byte> memory(kLong + 1);
+    for (std::size_t at = 0; at < kLong; ++at) memory[at + 1] = static_cast<byte>(at / 4096 % 251);
+    const auto bytes = std::span<const byte>(memory).subspan(1);
+    REQUIRE(on.file->write_durably(4096, bytes).has_value());
+    std::vector<byte> found(kLong);
+    REQUIRE(read_full(*on.file, 4096, found).value() == kLong);
+    CHECK(std::equal(found.begin(), found.end(), bytes.begin()));
+    const bool in_pieces = on.file->preferred_write_unit() > 1 && options.durable == UringOptions::Durable::kOneWrite;
+    if (in_pieces) CHECK(writes == 4 + 3);
+  }
+}
+
 }  // namespace powercut::testing
