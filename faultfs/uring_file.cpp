@@ -267,7 +267,18 @@ Result<void> UringFile::write_each(std::span<const WriteAt> writes) {
     const auto [offset, bytes] = writes[at];
     POWERCUT_TRYV(write_full(*this, offset + static_cast<std::uint64_t>(taken), bytes.subspan(static_cast<std::size_t>(taken))));
   }
+  if (direct_ == nullptr) begin_write_back();
   return success();
+}
+
+// Of all that is dirty in the page cache: left there, it would go to the device in one go with the next sync, and every write of
+// other files behind it. A hint: that sync reports what fails here.
+void UringFile::begin_write_back() {
+  const UringWait wait("sync_file_range", path_);
+  shared_.ring->run(wait, [&](io_uring_sqe& entry) {
+    io_uring_prep_sync_file_range(&entry, -1, 0, 0, SYNC_FILE_RANGE_WRITE);
+    buffered_.use_in(entry);
+  });
 }
 
 Result<void> UringFile::sync(SyncKind kind) {

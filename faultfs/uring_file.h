@@ -99,6 +99,7 @@ class UringFile final : public File {
   // The same from any memory; of a long one that is copied only the begin.
   int put(std::uint64_t offset, std::span<const byte> from, How how);
   int put_durably(std::uint64_t offset, std::span<const byte> from, How how);
+  void begin_write_back();
 
   UringShared& shared_;
   std::string path_;

@@ -150,4 +150,18 @@ TEST_CASE("a long durable write is under way in pieces, and what the kernel leav
   }
 }
 
+TEST_CASE("what goes to the page cache in many places does not wait there for the next sync") {
+  for (const UringOptions& options : ways()) {
+    OnRing on(options);
+    std::uint64_t begun = 0;
+    on.shared.ring->set_fault([&](const io_uring_sqe& entry) {
+      begun += entry.opcode == IORING_OP_SYNC_FILE_RANGE ? 1 : 0;
+      return 0;
+    });
+    const std::vector<byte> bytes(kPart);
+    REQUIRE(on.file->write_each(std::array{WriteAt{0, bytes}, WriteAt{2 * kPart, bytes}}).has_value());
+    CHECK(begun == (on.file->preferred_write_unit() > 1 ? 0 : 1));
+  }
+}
+
 }  // namespace powercut::testing
