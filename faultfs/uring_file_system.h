@@ -14,6 +14,9 @@
 // direct and another write of the same 4096 bytes be under way together. (ext4 and XFS would keep even these apart, by the
 // inode's lock.)
 //
+// Where many small writes go to the page cache together (write_each), the kernel begins to write them at once. A long durable
+// write goes in pieces that are under way together.
+//
 // The root directory is locked while it is open (directory_lock.h), so that nothing that the kernel still writes for a process
 // that was killed meets the work of the next.
 //

@@ -4,8 +4,8 @@
 // whoever asked. flush_together() lets other fibers work meanwhile: those that ask while one flush is under way share the
 // next, so one sync serves many commits. A segment is durable by name and size before any record in it is relied on.
 //
-// Where I/O suspends fibers, the next records are appended while a write is under way, and the next segment is made ready
-// in a fiber of its own. The log's writes follow one another: each waits for the one before.
+// Where I/O suspends fibers, the next records are appended while a write is under way, and the next segments are made
+// ready in a fiber of its own. The log's writes follow one another: each waits for the one before.
 //
 // When the disk fails. A failed sync, and a write that fails for any reason but a full disk, is final: the log is stopped,
 // and says why, for ever. A full disk (kNoSpace) is not: what failed has changed nothing and may be tried again. Room for
