@@ -81,7 +81,7 @@ class File {
   // and the decorators do: what is read there is what is asked for.
   virtual void will_read(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 
-  // How much to read at a time (bytes) when scanning: 1 MiB on a disk, one atom in the simulator, where every byte that
+  // How much to read at a time (bytes) when scanning: 256 KiB on a disk, one atom in the simulator, where every byte that
   // is read may be a question of what survived.
   virtual std::size_t preferred_read_bytes() const = 0;
 

@@ -1,6 +1,7 @@
 #include "faultfs/posix_file_system.h"
 
 #include "faultfs/host_calls.h"
+#include "faultfs/read_ahead.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -87,16 +88,14 @@ class PosixFile final : public File {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
-  void will_read(std::uint64_t offset, std::uint64_t bytes) override {
-    // A hint: what it answers changes nothing.
-    ::posix_fadvise(descriptor_.number(), static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
-  }
+  void will_read(std::uint64_t offset, std::uint64_t bytes) override { ahead_.announce(descriptor_.number(), offset, bytes); }
 
-  std::size_t preferred_read_bytes() const override { return std::size_t{1} << 20U; }
+  std::size_t preferred_read_bytes() const override { return kHostReadBytes; }
 
  private:
   Descriptor descriptor_;
   std::string path_;
+  ReadAhead ahead_;
 };
 
 }  // namespace

@@ -188,7 +188,7 @@ int UringFile::put_durably(std::uint64_t offset, std::span<const byte> from, How
 }
 
 Result<std::size_t> UringFile::read(std::uint64_t offset, std::span<byte> into) {
-  const bool announced = offset >= ahead_begin_ && offset + into.size() <= ahead_end_;
+  const bool announced = ahead_.covers(offset, into.size());
   const auto some = [&]() -> int {
     if (announced || !fits_direct(offset, into.size())) return read_some(false, offset, into);
     if (lies_direct(into)) return read_some(true, offset, into);
@@ -313,12 +313,7 @@ Result<void> UringFile::allocate(std::uint64_t offset, std::uint64_t bytes) {
   return success();
 }
 
-void UringFile::will_read(std::uint64_t offset, std::uint64_t bytes) {
-  // A hint; where it is refused, bytes are read as if it had not been given.
-  if (::posix_fadvise(buffered_.number(), static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED) != 0) return;
-  ahead_begin_ = offset;
-  ahead_end_ = offset + bytes;
-}
+void UringFile::will_read(std::uint64_t offset, std::uint64_t bytes) { ahead_.announce(buffered_.number(), offset, bytes); }
 
 Result<std::uint64_t> UringFile::size() {
   struct stat status {};

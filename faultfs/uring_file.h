@@ -3,6 +3,7 @@
 
 #include "faultfs/directory_lock.h"
 #include "faultfs/host_calls.h"
+#include "faultfs/read_ahead.h"
 #include "faultfs/uring_file_system.h"
 #include "faultfs/uring_memory.h"
 #include "faultfs/uring_ring.h"
@@ -82,7 +83,7 @@ class UringFile final : public File {
   Result<std::uint64_t> size() override;
   // Into the page cache, also if direct: reads of these bytes go through it.
   void will_read(std::uint64_t offset, std::uint64_t bytes) override;
-  std::size_t preferred_read_bytes() const override { return std::size_t{1} << 20U; }
+  std::size_t preferred_read_bytes() const override { return kHostReadBytes; }
   std::size_t preferred_write_unit() const override { return direct_ == nullptr ? 1 : offset_unit_; }
 
  private:
@@ -107,8 +108,7 @@ class UringFile final : public File {
   std::unique_ptr<UringHandle> direct_;
   std::uint32_t offset_unit_ = 0;  // of direct I/O (bytes)
   std::uint32_t memory_unit_ = 0;
-  std::uint64_t ahead_begin_ = 0;  // what will_read() announced last
-  std::uint64_t ahead_end_ = 0;
+  ReadAhead ahead_;
 };
 
 }  // namespace powercut::faultfs
