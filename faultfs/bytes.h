@@ -34,6 +34,34 @@ inline std::span<const byte> as_bytes(std::string_view text) { return {reinterpr
 
 inline std::string_view as_text(std::span<const byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
+// Whether two texts are the same, and the copy of one to where it does not overlap: a word at a time and without a call if they
+// are short, as most keys and rows are.
+inline constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
+
+inline bool same_bytes(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  if (a.size() < kWordBytes || a.size() > 4 * kWordBytes) return a == b;
+  const byte* const of_a = as_bytes(a).data();
+  const byte* const of_b = as_bytes(b).data();
+  const std::size_t last = a.size() - kWordBytes;
+  for (std::size_t at = 0; at < last; at += kWordBytes) {
+    if (load<std::uint64_t>(of_a + at) != load<std::uint64_t>(of_b + at)) return false;
+  }
+  return load<std::uint64_t>(of_a + last) == load<std::uint64_t>(of_b + last);
+}
+
+inline void copy_bytes(byte* to, std::string_view bytes) {
+  const std::size_t size = bytes.size();
+  const byte* const from = as_bytes(bytes).data();
+  if (size < kWordBytes || size > 4 * kWordBytes) {
+    if (size > 0) std::memcpy(to, from, size);
+    return;
+  }
+  const std::size_t last = size - kWordBytes;
+  for (std::size_t at = 0; at < last; at += kWordBytes) store(to + at, load<std::uint64_t>(from + at));
+  store(to + last, load<std::uint64_t>(from + last));
+}
+
 class ByteReader {
  public:
   explicit ByteReader(std::span<const byte> bytes) : bytes_(bytes) {}

@@ -2,6 +2,7 @@
 
 #include "engine/ledger/log_reader.h"
 #include "engine/ledger/log_record.h"
+#include "recovery/active_table.h"
 
 #include <algorithm>
 #include <string>
@@ -21,6 +22,18 @@ using ledger::raw;
 using ledger::RecordType;
 using ledger::TxnId;
 
+// Does an update whose row is as long as it was, as most are. False for any other change, and for one that the page cannot
+// take: then nothing is done.
+bool update_in_place(const ledger::RowChange& change, Page& page) {
+  if (change.action != ledger::RowAction::kUpdate || page.type() != ledger::PageType::kLeaf || change.slot >= page.count())
+    return false;
+  if (page.value(change.slot).size() != change.after.size() || !same_bytes(page.key(change.slot), change.key)) return false;
+  page.replace(change.slot, change.after);
+  return true;
+}
+
+bool ends_transaction(RecordType type) { return type == RecordType::kCommit || type == RecordType::kRolledBack; }
+
 class Pass {
  public:
   Pass(Core& core, const engine::Narrator* narrator) : core_(core), narrator_(narrator) {}
@@ -29,8 +42,15 @@ class Pass {
 
  private:
   Result<void> read_checkpoint(ledger::LogReader& reader);
-  void analyse(const LogRecord& record, Lsn undo_next);
+  void analyse_change(const LogRecord& record, Lsn undo_next);
+  void analyse_end(const LogRecord& record);
+  void number_is_taken(TxnId txn) {
+    if (raw(txn) >= raw(core_.next_txn)) core_.next_txn = static_cast<TxnId>(raw(txn) + 1);
+  }
+  bool redo_plain(ledger::LogReader& reader, LogRecord& record);
   void flush_before_replacing(Lsn here);
+  // Measured: inlined, the record that is read stays in registers.
+  [[gnu::always_inline]] bool redo_in_place(const LogRecord& record);
   Result<void> redo_row(const LogRecord& record);
   Result<void> redo_images(const LogRecord& record);
   // Whether the page on disk may lack the change at `lsn`: not if the checkpoint says that it was written since.
@@ -53,19 +73,22 @@ class Pass {
   Core& core_;
   const engine::Narrator* narrator_;
   CheckpointEnd checkpoint_;
+  Lsn checkpoint_end_ = Lsn::kNone;
   Lsn redo_from_ = Lsn::kNone;
   Lsn flushed_ = Lsn::kNone;
+  ActiveTable active_;
   RedoResult result_;
   std::vector<ledger::PageImage> images_;
 };
 
 Result<RedoResult> Pass::run() {
   const auto& control = core_.control.record();
+  checkpoint_end_ = control.checkpoint;
   ledger::LogReader reader(core_.files, core_.directory, core_.options.defects, core_.memory.recovery_buffer);
   POWERCUT_TRYV(read_checkpoint(reader));
   POWERCUT_TRYV(core_.open_data(faultfs::OpenMode::kReadWrite, checkpoint_.begin));
   core_.next_txn = checkpoint_.next_txn;
-  result_.losers = checkpoint_.active;
+  for (const ActiveTxn& active : checkpoint_.active) active_.add(active);
 
   flushed_ = redo_from_;
   reader.start(control, redo_from_);
@@ -73,15 +96,17 @@ Result<RedoResult> Pass::run() {
   const bool late = core_.options.defects.redo_starts_late && control.checkpoint != Lsn::kNone;
   if (late) POWERCUT_TRYV(reader.next(record));
   for (;;) {
-    POWERCUT_TRY(const bool more, reader.next(record));
-    if (!more) break;
-    ++result_.records;
+    if (!redo_plain(reader, record)) {
+      POWERCUT_TRY(const bool more, reader.next(record));
+      if (!more) break;
+      ++result_.records;
+    }
     if (record.header.type == RecordType::kImages) {
       POWERCUT_TRYV(redo_images(record));
     } else if (record.header.type == RecordType::kRow || record.header.type == RecordType::kCompensation) {
       POWERCUT_TRYV(redo_row(record));
-    } else {
-      analyse(record, Lsn::kNone);
+    } else if (ends_transaction(record.header.type)) {
+      analyse_end(record);
     }
   }
   if (control.checkpoint != Lsn::kNone && reader.position() <= control.checkpoint) {
@@ -102,6 +127,7 @@ Result<RedoResult> Pass::run() {
   }
   core_.log.open_at(reader.position());
   say("analysis", "the log ends at LSN ", number(raw(reader.position())), ": ", reader.why_ended());
+  result_.losers = active_.in_order();
   for (const ActiveTxn& loser : result_.losers) {
     say("analysis", "txn ", number(raw(loser.txn)), " is a loser: its last record is at LSN ", number(raw(loser.last)));
   }
@@ -134,22 +160,22 @@ Result<void> Pass::read_checkpoint(ledger::LogReader& reader) {
 }
 
 // Keeps the table of active transactions. What is before the checkpoint's end is in its table already.
-void Pass::analyse(const LogRecord& record, Lsn undo_next) {
-  if (record.lsn < core_.control.record().checkpoint || record.header.txn == TxnId::kNone) return;
-  if (raw(record.header.txn) >= raw(core_.next_txn)) core_.next_txn = static_cast<TxnId>(raw(record.header.txn) + 1);
-  auto& losers = result_.losers;
-  // Mostly it is the one that began last.
-  std::size_t found = losers.size();
-  while (found > 0 && losers[found - 1].txn != record.header.txn) --found;
-  if (record.header.type == RecordType::kCommit || record.header.type == RecordType::kRolledBack) {
-    if (narrator_ != nullptr) tell_end(record);
-    if (found > 0) losers.erase(losers.begin() + static_cast<std::ptrdiff_t>(found - 1));
-  } else if (found > 0) {
-    losers[found - 1].last = record.lsn;
-    losers[found - 1].undo_next = undo_next;
+inline void Pass::analyse_change(const LogRecord& record, Lsn undo_next) {
+  if (record.lsn < checkpoint_end_ || record.header.txn == TxnId::kNone) return;
+  if (ActiveTxn* const active = active_.find(record.header.txn)) {
+    active->last = record.lsn;
+    active->undo_next = undo_next;
   } else {
-    losers.push_back({record.header.txn, record.lsn, record.lsn, undo_next});
+    number_is_taken(record.header.txn);
+    active_.add({record.header.txn, record.lsn, record.lsn, undo_next});
   }
+}
+
+void Pass::analyse_end(const LogRecord& record) {
+  if (record.lsn < checkpoint_end_ || record.header.txn == TxnId::kNone) return;
+  number_is_taken(record.header.txn);
+  if (narrator_ != nullptr) tell_end(record);
+  active_.remove(record.header.txn);
 }
 
 void Pass::tell_end(const LogRecord& record) const {
@@ -180,12 +206,45 @@ void Pass::flush_before_replacing(Lsn here) {
   static_cast<void>(core_.log.flush(here).has_error());
 }
 
+// Most records update a row where it is, in a page that is there: of them redo_row() would find nothing to say.
+inline bool Pass::redo_in_place(const LogRecord& record) {
+  if (record.header.type != RecordType::kRow || record.lsn < checkpoint_.begin || narrator_ != nullptr) return false;
+  ledger::DecodedRow row;
+  if (!read_row(RecordType::kRow, record.body, row).empty()) return false;
+  const ledger::PageRef ref = core_.pool->fetch_loaded(row.change.page);
+  if (!ref) return false;
+  Page page = ref.page();
+  if (page.lsn() >= record.lsn || !update_in_place(row.change, page)) return false;
+  core_.pool->mark_dirty(ref, redo_from_);
+  page.set_lsn(record.lsn);
+  ++result_.applied;
+  analyse_change(record, record.lsn);
+  return true;
+}
+
+// Reads and redoes records as long as they are plain and need nothing but a page that is there. True with one that needs more;
+// false where the reader must be asked for the next.
+bool Pass::redo_plain(ledger::LogReader& reader, LogRecord& record) {
+  LogRecord plain;
+  while (reader.next_plain(plain)) {
+    ++result_.records;
+    if (redo_in_place(plain)) continue;
+    if (ends_transaction(plain.header.type)) {
+      analyse_end(plain);
+      continue;
+    }
+    record = plain;
+    return true;
+  }
+  return false;
+}
+
 Result<void> Pass::redo_row(const LogRecord& record) {
   ledger::DecodedRow row;
   const std::string_view broken = read_row(record.header.type, record.body, row);
   if (!broken.empty()) return ledger::broken_record(broken);
   const bool compensation = record.header.type == RecordType::kCompensation;
-  analyse(record, compensation ? row.undo_next : record.lsn);
+  analyse_change(record, compensation ? row.undo_next : record.lsn);
   if (compensation && core_.options.defects.clr_not_redone) return success();
   if (!page_may_lack(row.change.page, record.lsn)) {
     if (narrator_ != nullptr) tell(record, row.change, "written by the checkpoint");

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "engine/ledger/ids.h"
+#include "engine/ledger/lock_key.h"
 #include "engine/ledger/lock_modes.h"
-#include "engine/ledger/short_bytes.h"
 #include "faultfs/hash.h"
 #include "faultfs/result.h"
 #include "faultfs/scheduler.h"

@@ -57,6 +57,7 @@ void LogReader::start(const ControlRecord& control, Lsn at) {
   position_ = at;
   epoch_ = 0;
   segment_ = 0;
+  plain_ = {};
   why_ended_ = {};
 }
 
@@ -138,25 +139,10 @@ Result<bool> LogReader::decode(std::size_t offset, LogRecord& record) {
   return true;
 }
 
-// Most records have been read already, and are like the one before: of them next() would find nothing to say.
-bool LogReader::take_plain(LogRecord& record) {
-  const std::size_t offset = raw(position_) - segment_ * control_.segment_bytes;
-  if (offset < kSegmentHeaderBytes || !buffer_.holds(offset, offset + kRecordHeaderBytes)) return false;
-  record.header = decode_header(buffer_.bytes(offset, kRecordHeaderBytes));
-  const RecordHeader& header = record.header;
-  if (header.epoch != epoch_ || header.type <= RecordType::kPad || header.type > RecordType::kCheckpointEnd) return false;
-  if (header.length < kRecordHeaderBytes || !buffer_.holds(offset, offset + header.length)) return false;
-  const auto bytes = buffer_.bytes(offset, header.length);
-  if (header.crc != record_checksum(bytes, control_.database_id, position_, defects_)) return false;
-  record.lsn = position_;
-  record.body = bytes.subspan(kRecordHeaderBytes);
-  position_ = position_ + header.length;
-  return true;
-}
-
 Result<bool> LogReader::next(LogRecord& record) {
+  if (next_plain(record)) return true;
+  plain_ = {};
   for (;;) {
-    if (take_plain(record)) return true;
     std::uint64_t segment = raw(position_) / control_.segment_bytes;
     std::size_t offset = raw(position_) % control_.segment_bytes;
     if (offset == 0) offset = kSegmentHeaderBytes;
@@ -176,7 +162,9 @@ Result<bool> LogReader::next(LogRecord& record) {
     }
     epoch_ = record.header.epoch;
     position_ = record.lsn + record.header.length;
-    if (record.header.type != RecordType::kPad) return true;
+    if (record.header.type == RecordType::kPad) continue;
+    plain_ = buffer_.bytes(offset + record.header.length, buffer_.end() - offset - record.header.length);
+    return true;
   }
 }
 
@@ -192,6 +180,7 @@ Error LogReader::newer_than_control(const LogRecord& record) const {
 }
 
 Result<void> LogReader::check_end() {
+  plain_ = {};
   const std::uint64_t segment_bytes = control_.segment_bytes;
   std::uint64_t segment = raw(position_) / segment_bytes;
   std::size_t offset = raw(position_) % segment_bytes;
@@ -267,6 +256,7 @@ Result<void> LogReader::look_for_later_record(std::uint64_t segment, std::size_t
 }
 
 Result<LogRecord> LogReader::at(Lsn lsn) {
+  plain_ = {};
   LogRecord record;
   record.lsn = lsn;
   const std::uint64_t segment = raw(lsn) / control_.segment_bytes;

@@ -50,6 +50,9 @@ class LogReader {
   // The next record; false at the end of the log, where position() is the end and why_ended() says how it looks. Pads
   // are skipped. Errors are those of the file system, and kCorrupt for a record that is newer than the control record.
   Result<bool> next(LogRecord& record);
+  // The same for who reads millions: true for most records, which are in memory already and like the one before; false where
+  // next() must be asked.
+  bool next_plain(LogRecord& record);
   Lsn position() const { return position_; }
   std::string_view why_ended() const { return why_ended_; }
   // Once next() has found the end: kCorrupt if no power failure leaves it like that, because a record lies behind it that was
@@ -66,7 +69,6 @@ class LogReader {
   Result<std::size_t> read_some(faultfs::File& file, std::size_t offset, std::span<byte> into) const;
   // Makes bytes [begin, end) of the current segment available; false if the file ends before.
   Result<bool> ensure(std::size_t begin, std::size_t end);
-  bool take_plain(LogRecord& record);
   // The record at an offset of the current segment; false with the reason if there is none.
   Result<bool> decode(std::size_t offset, LogRecord& record);
   Result<void> look_for_later_record(std::uint64_t segment, std::size_t offset, std::uint32_t slack);
@@ -82,6 +84,21 @@ class LogReader {
   std::string_view why_ended_;
   std::uint64_t segment_ = 0;  // 0: none is open
   std::unique_ptr<faultfs::File> file_;
+  std::span<const byte> plain_;  // what is in memory from position_ on, or nothing
 };
+
+inline bool LogReader::next_plain(LogRecord& record) {
+  if (plain_.size() < kRecordHeaderBytes) return false;
+  const RecordHeader header = decode_header(plain_);
+  if (header.epoch != epoch_ || header.type <= RecordType::kPad || header.type > RecordType::kCheckpointEnd) return false;
+  if (header.length < kRecordHeaderBytes || header.length > plain_.size()) return false;
+  if (header.crc != record_checksum(plain_.first(header.length), control_.database_id, position_, defects_)) return false;
+  record.lsn = position_;
+  record.header = header;
+  record.body = plain_.subspan(kRecordHeaderBytes, header.length - kRecordHeaderBytes);
+  position_ = position_ + header.length;
+  plain_ = plain_.subspan(header.length);
+  return true;
+}
 
 }  // namespace powercut::ledger

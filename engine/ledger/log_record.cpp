@@ -1,6 +1,5 @@
 #include "engine/ledger/log_record.h"
 
-#include "engine/ledger/short_bytes.h"
 #include "faultfs/hash.h"
 
 #include <algorithm>
@@ -163,29 +162,6 @@ void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std
   const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(not_durable, kMostNotDurable));
   store(record.data() + 12, load<std::uint32_t>(record.data() + 12) | bounded << 8U);
   store(record.data(), checksum(record, database_id, place, defects));
-}
-
-std::string_view read_row(RecordType type, std::span<const byte> body, DecodedRow& row) {
-  constexpr std::string_view kWrongLength = "a row change does not fill its record";
-  const std::size_t before_change = type == RecordType::kCompensation ? sizeof(Lsn) : 0;
-  if (body.size() < before_change + kRowChangeBytes) return kWrongLength;
-  const byte* const at = body.data() + before_change;
-  row.undo_next = before_change == 0 ? Lsn::kNone : static_cast<Lsn>(load<std::uint64_t>(body.data()));
-  RowChange& change = row.change;
-  change.action = static_cast<RowAction>(at[0]);
-  change.slot = load<std::uint16_t>(at + 2);
-  change.tree = static_cast<PageId>(load<std::uint32_t>(at + 4));
-  change.page = static_cast<PageId>(load<std::uint32_t>(at + 8));
-  const std::size_t key_bytes = load<std::uint16_t>(at + 12);
-  const std::size_t before_bytes = load<std::uint16_t>(at + 14);
-  const std::size_t after_bytes = load<std::uint16_t>(at + 16);
-  if (body.size() != before_change + kRowChangeBytes + key_bytes + before_bytes + after_bytes) return kWrongLength;
-  if (change.action < RowAction::kInsert || change.action > RowAction::kDelete) return "a row change of no known action";
-  const char* const texts = reinterpret_cast<const char*>(at + kRowChangeBytes);
-  change.key = {texts, key_bytes};
-  change.before = {texts + key_bytes, before_bytes};
-  change.after = {texts + key_bytes + before_bytes, after_bytes};
-  return {};
 }
 
 Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body) {

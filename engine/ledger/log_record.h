@@ -131,7 +131,28 @@ struct DecodedRow {
 };
 Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body);
 // The same into `row`, for who reads millions: empty, or what is wrong, which broken_record() makes an error.
-std::string_view read_row(RecordType type, std::span<const byte> body, DecodedRow& row);
+inline std::string_view read_row(RecordType type, std::span<const byte> body, DecodedRow& row) {
+  constexpr std::string_view kWrongLength = "a row change does not fill its record";
+  const std::size_t before_change = type == RecordType::kCompensation ? sizeof(Lsn) : 0;
+  if (body.size() < before_change + kRowChangeBytes) return kWrongLength;
+  const byte* const at = body.data() + before_change;
+  row.undo_next = before_change == 0 ? Lsn::kNone : static_cast<Lsn>(load<std::uint64_t>(body.data()));
+  RowChange& change = row.change;
+  change.action = static_cast<RowAction>(at[0]);
+  change.slot = load<std::uint16_t>(at + 2);
+  change.tree = static_cast<PageId>(load<std::uint32_t>(at + 4));
+  change.page = static_cast<PageId>(load<std::uint32_t>(at + 8));
+  const std::size_t key_bytes = load<std::uint16_t>(at + 12);
+  const std::size_t before_bytes = load<std::uint16_t>(at + 14);
+  const std::size_t after_bytes = load<std::uint16_t>(at + 16);
+  if (body.size() != before_change + kRowChangeBytes + key_bytes + before_bytes + after_bytes) return kWrongLength;
+  if (change.action < RowAction::kInsert || change.action > RowAction::kDelete) return "a row change of no known action";
+  const char* const texts = reinterpret_cast<const char*>(at + kRowChangeBytes);
+  change.key = {texts, key_bytes};
+  change.before = {texts + key_bytes, before_bytes};
+  change.after = {texts + key_bytes + before_bytes, after_bytes};
+  return {};
+}
 Error broken_record(std::string_view what);
 
 // Calls visit(page id, header and slots, cells) for each page; see restore_image.

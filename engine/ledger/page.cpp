@@ -1,6 +1,5 @@
 #include "engine/ledger/page.h"
 
-#include "engine/ledger/short_bytes.h"
 #include "faultfs/assert.h"
 #include "faultfs/hash.h"
 
@@ -73,15 +72,11 @@ void Page::erase(std::size_t slot) {
   set_count(count() - 1U);
 }
 
-void Page::replace(std::size_t slot, std::string_view value) {
+void Page::resize(std::size_t slot, std::string_view value) {
   POWERCUT_ASSERT(slot < count(), "a cell that is replaced is there");
   byte* const cell = data_ + slot_offset(slot);
   const std::size_t key_size = load<std::uint16_t>(cell);
   const std::size_t old_size = load<std::uint16_t>(cell + 2);
-  if (value.size() == old_size) {
-    copy_bytes(cell + kCellHeaderBytes + key_size, value);
-    return;
-  }
   if (value.size() < old_size) {
     std::copy_n(as_bytes(value).data(), value.size(), cell + kCellHeaderBytes + key_size);
     store(cell + 2, static_cast<std::uint16_t>(value.size()));

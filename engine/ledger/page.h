@@ -106,7 +106,13 @@ class Page {
   void insert(std::size_t slot, std::string_view key, std::string_view value);
   void erase(std::size_t slot);
   // The grown cell must fit.
-  void replace(std::size_t slot, std::string_view value);
+  void replace(std::size_t slot, std::string_view value) {
+    if (slot < count() && value.size() == this->value(slot).size()) {
+      copy_bytes(data_ + slot_offset(slot) + kCellHeaderBytes + key(slot).size(), value);
+    } else {
+      resize(slot, value);
+    }
+  }
   // Moves the cells from `slot` on to the end of `to`.
   void move_tail(std::size_t slot, Page& to);
   void clear_cells();
@@ -129,6 +135,7 @@ class Page {
   void set_cell_start(std::size_t offset) { store(data_ + 20, static_cast<std::uint16_t>(offset)); }
   void set_garbage(std::size_t bytes) { store(data_ + 22, static_cast<std::uint16_t>(bytes)); }
   void compact();
+  void resize(std::size_t slot, std::string_view value);
 
   byte* data_;
 };

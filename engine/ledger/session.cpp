@@ -210,7 +210,8 @@ Result<TableRef> LedgerSession::table(LockOwner* owner, std::string_view name, T
   const std::uint64_t version = core_.catalogue_version;
   POWERCUT_TRYV(core_.locks.lock_table(*owner, found->lock, name, mode));
   // While it waited the catalogue may have changed.
-  if (version != core_.catalogue_version) [[unlikely]] return table(name);
+  if (version != core_.catalogue_version) [[unlikely]]
+    return table(name);
   return found;
 }
 

@@ -187,6 +187,19 @@ std::string long_row() {
   return row;
 }
 
+// The files of the database and the bytes of each.
+std::map<std::string, std::string> contents(faultfs::FileSystem& files) {
+  std::map<std::string, std::string> all;
+  const auto entries = files.list("db").value();
+  for (const auto& entry : entries) {
+    const auto file = std::move(files.open("db/" + entry.name, faultfs::OpenMode::kRead)).value();
+    std::vector<byte> bytes(file->size().value());
+    RC_ASSERT(read_full(*file, 0, bytes).value() == bytes.size());
+    all.emplace(entry.name, as_text(bytes));
+  }
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("a database that is opened again without a close holds what was committed") {
@@ -232,6 +245,42 @@ TEST_CASE("power failure after power failure, in recovery too, a long run keeps 
       disks.emplace_back().boot(crashed, choices.back());
     }
   });
+}
+
+TEST_CASE("recovery that is told about, record by record, leaves the same files as one that is not") {
+  property(
+      "told and untold",
+      [](std::uint64_t seed) {
+        Random random(seed);
+        const auto kind = recovery::make_ledger_kind();
+        const auto engine = std::move(kind->make(std::vector<engine::Option>{{"frames", "8"}, {"segment", "16384"}}, {})).value();
+        faultfs::SimDisk disk;
+        disk.format(faultfs::preset("posix").value());
+        faultfs::SimFileSystem files(disk);
+        Tables committed;
+        std::optional<Tables> in_doubt;
+        for (int life = 0; life < 3; ++life) {
+          PowerSwitch power(files, 20 + random.below(1000));
+          Life(power, random, committed, in_doubt).run(*engine);
+        }
+        std::size_t lines = 0;
+        const engine::Narrator count = [&](std::string_view, std::string_view) { ++lines; };
+        const auto recovered = [&](const engine::Narrator* narrator) {
+          faultfs::RandomChoices choices(seed);
+          faultfs::SimDisk booted;
+          booted.boot(disk, choices);
+          faultfs::SimFileSystem after(booted);
+          engine::Surroundings surroundings;
+          surroundings.narrator = narrator;
+          const auto database = engine->open(after, "db", surroundings);
+          RC_ASSERT(database.has_value());
+          RC_ASSERT(database.value()->close().has_value());
+          return contents(after);
+        };
+        RC_ASSERT(recovered(nullptr) == recovered(&count));
+        RC_ASSERT(lines > 0);
+      },
+      0.5);
 }
 
 TEST_CASE("rows of an incarnation that only a damaged control slot knew are not lost without a word") {
