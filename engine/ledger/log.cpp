@@ -17,7 +17,7 @@ constexpr std::ptrdiff_t kRemovedAtOnce = 2;
 // Where I/O suspends fibers: page images after a checkpoint may fill one segment before the next is made.
 constexpr std::size_t kSegmentsAhead = 3;
 
-std::span<byte> span_of(Log::Bytes& bytes) { return {reinterpret_cast<byte*>(bytes.data()), bytes.size()}; }
+std::span<byte> span_of(LogBytes& bytes) { return {reinterpret_cast<byte*>(bytes.data()), bytes.size()}; }
 }  // namespace
 
 Log::Log(faultfs::FileSystem& files, std::string directory, Control& control, const Options& options, Memory& memory,
@@ -85,7 +85,7 @@ Result<char*> Log::begin_record(std::size_t bytes, Reserve* reserve) {
   if (bytes > segment_bytes_ - offset_) POWERCUT_TRYV(next_segment());
   reserved_ -= of_reserve;
   if (reserve != nullptr) reserve->bytes -= of_reserve;
-  Bytes& buffer = memory_.buffer;
+  LogBytes& buffer = memory_.buffer;
   buffer.resize(buffer.size() + bytes, boost::container::default_init);
   return buffer.data() + (buffer.size() - bytes);
 }
@@ -303,9 +303,9 @@ Result<void> Log::write_buffer(bool durably) {
 // Whole blocks: the first with what is in it already, the last filled up with zeros. The next buffer begins with the last.
 Result<void> Log::take_buffer() {
   const std::uint64_t unit = std::max<std::uint64_t>(options_.log_block, file_->preferred_write_unit());
-  Bytes& buffer = memory_.buffer;
+  LogBytes& buffer = memory_.buffer;
   if (const std::uint64_t before = buffer_at_ % unit; before > 0) {
-    Bytes begin(before);
+    LogBytes begin(before);
     POWERCUT_TRY(const std::size_t got, read_full(*file_, buffer_at_ - before, span_of(begin)));
     if (got < before) return stop({ErrorCode::kCorrupt, path(segment_) + ": shorter than when it was made"});
     buffer.insert(buffer.begin(), begin.begin(), begin.end());
@@ -317,7 +317,7 @@ Result<void> Log::take_buffer() {
   buffer_at_ = offset_ / unit * unit;
   std::swap(buffer, memory_.in_flight);
   // Behind a pad nothing follows in this segment, and its bytes are not there.
-  Bytes& taken = memory_.in_flight;
+  LogBytes& taken = memory_.in_flight;
   buffer.assign(taken.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(taken.size(), buffer_at_ - in_flight_at_)),
                 taken.end());
   taken.resize((taken.size() + unit - 1) / unit * unit, '\0');
@@ -326,8 +326,8 @@ Result<void> Log::take_buffer() {
 
 // After a failed write, with what has been appended since.
 void Log::put_buffer_back() {
-  Bytes& buffer = memory_.buffer;
-  Bytes& taken = memory_.in_flight;
+  LogBytes& buffer = memory_.buffer;
+  LogBytes& taken = memory_.in_flight;
   taken.resize(std::min<std::size_t>(taken.size(), unwritten_ - in_flight_at_));
   taken.insert(taken.end(), buffer.begin() + static_cast<std::ptrdiff_t>(unwritten_ - buffer_at_), buffer.end());
   std::swap(buffer, taken);
@@ -478,7 +478,7 @@ Result<LogRecord> Log::read(Lsn lsn, std::string& copy) {
   const std::uint64_t in_flight_lsn = segment_ * segment_bytes_ + in_flight_from_;
   const bool in_flight = writing_.under_way() && raw(lsn) >= in_flight_lsn && raw(lsn) < unwritten_lsn;
   if (epoch_is_ours_ && (raw(lsn) >= unwritten_lsn || in_flight)) {
-    Bytes& held = in_flight ? memory_.in_flight : memory_.buffer;
+    LogBytes& held = in_flight ? memory_.in_flight : memory_.buffer;
     const std::size_t at = raw(lsn) - segment_ * segment_bytes_ - (in_flight ? in_flight_at_ : buffer_at_);
     const auto bytes = span_of(held).subspan(std::min(at, held.size()));
     if (bytes.size() >= kRecordHeaderBytes) record.header = decode_header(bytes);

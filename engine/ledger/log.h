@@ -14,12 +14,11 @@
 
 #include "engine/ledger/busy.h"
 #include "engine/ledger/control.h"
+#include "engine/ledger/log_bytes.h"
 #include "engine/ledger/log_reader.h"
 #include "engine/ledger/log_record.h"
 #include "faultfs/file_system.h"
 #include "faultfs/scheduler.h"
-
-#include <boost/container/vector.hpp>
 
 #include <cstring>
 #include <memory>
@@ -39,13 +38,10 @@ class Log {
     std::uint64_t bytes = 0;
   };
 
-  // Bytes that can grow without being cleared first.
-  using Bytes = boost::container::vector<char>;
-
   // Memory that outlives a log, for the next one.
   struct Memory {
-    Bytes buffer;
-    Bytes in_flight;
+    LogBytes buffer;
+    LogBytes in_flight;
     LogReader::Buffer read_buffer;
   };
 

@@ -59,6 +59,7 @@ Result<bool> LedgerSession::get(std::string_view table_name, std::string_view ke
 
 Result<bool> LedgerSession::read_row(LockOwner* owner, const Table& from, std::string_view key, std::string& row, RowLock lock) {
   if (owner == nullptr || (lock == RowLock::kNone && reads_unlocked())) return find_row(from, key, row);
+  BTree(*core_.store, from.root).fetch_ahead(key);
   const RowMode mode = lock == RowLock::kUpdate ? RowMode::kUpdate : RowMode::kShared;
   POWERCUT_TRY(const RowMode before, core_.locks.lock_row(*owner, from.root, key, mode));
   POWERCUT_TRY(const bool found, find_row(from, key, row));
