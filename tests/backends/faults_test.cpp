@@ -166,7 +166,7 @@ TEST_CASE("an engine that does not look at what a write answered is found out on
   for (const std::string defect : {"page-write-error-ignored", "page-written-short"}) {
     INFO(defect);
     bool found = false;
-    for (std::uint64_t seed = 1; seed <= 300 && !found; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 2000 && !found; ++seed) {
       Random random(seed);
       const Workload& workload = *find_workload("kv").value();
       const Fault fault{FaultKind::kWrite, random.below(64), true, ErrorCode::kIo, Fault::Done::kNothing};
