@@ -54,7 +54,7 @@ struct Scheduler::Stack {
 struct Scheduler::Fiber {
   // What each switch needs, together.
   Context context;
-  const char* frame = nullptr;  // where its stack ended when it was left
+  const char* frame = nullptr;  // where its stack ended when it was left; at first, where it begins
   const Wait* wait = nullptr;   // parked on it
   std::uint64_t limit = kNoLimit;
   Woken woken = Woken::kWoken;
@@ -82,8 +82,9 @@ class Scheduler::StackOfPool {
   void deallocate(stack_context& /*context*/) const noexcept {}
 
  private:
-  // Stacks begin at different places of a page, or the processor's caches would keep the same few lines for all.
-  static constexpr std::size_t kColours = 16;
+  // Stacks begin at different places of a page, or the processor's caches would keep the same few lines for all; but not so far
+  // down that the few frames of a fiber that waits would lie in two pages.
+  static constexpr std::size_t kColours = 8;
   static constexpr std::size_t kColourBytes = 256;
 
   Stack stack_;
@@ -132,6 +133,7 @@ FiberId Scheduler::spawn(std::string name, std::function<void()> body) {
     free_stacks_.push_back(stack);
   }
   made->stack = free_stacks_.back();
+  made->frame = static_cast<const char*>(made->stack.memory) + made->stack.bytes;
   free_stacks_.pop_back();
 #ifdef POWERCUT_ASAN_FIBERS
   made->bottom = static_cast<char*>(made->stack.memory) + page_bytes();

@@ -69,13 +69,13 @@ Result<void> BTree::check_place(const Page& parent, std::size_t child, const Pag
                            (child < parent.count() && compare_keys(page.key(page.count() - 1U), parent.key(child)) >= 0))) {
     return corrupt("data page " + std::to_string(raw(page.id())) + " holds keys that belong to another");
   }
-  store_.found_in_place(ref);
+  store_.found_in_place(ref, parent.id());
   return success();
 }
 
 Result<PageRef> BTree::fetch_child(const Page& parent, std::size_t child) {
   POWERCUT_TRY(PageRef ref, store_.fetch(parent.child(child)));
-  if (!store_.is_in_place(ref)) POWERCUT_TRYV(check_place(parent, child, ref));
+  if (!store_.is_in_place(ref, parent.id())) POWERCUT_TRYV(check_place(parent, child, ref));
   return ref;
 }
 
@@ -107,7 +107,7 @@ Result<PageRef> BTree::walk(std::string_view key, Path* path, std::string* fence
       }
       POWERCUT_TRY(ref, store_.fetch(at));
     }
-    if (parent && !store_.is_in_place(ref)) POWERCUT_TRYV(check_place(parent.page(), child, ref));
+    if (parent && !store_.is_in_place(ref, parent.page().id())) POWERCUT_TRYV(check_place(parent.page(), child, ref));
     const Page page = ref.page();
     if (path != nullptr) path->pages[path->levels++] = page.id();
     if (page.type() == PageType::kLeaf) return ref;
@@ -168,6 +168,7 @@ Result<BTree::Leaf> BTree::find(std::string_view key) {
   const std::uint64_t hash = Fingers::hash(root_, key);
   Leaf leaf;
   if (find_again(key, hash, leaf)) return leaf;
+  leaf.page = PageRef();
   POWERCUT_TRY(leaf.page, descend(key, nullptr, nullptr));
   leaf.take(leaf.page.page().search(key));
   note(hash, leaf);

@@ -44,7 +44,7 @@ class BTree {
   };
   // The leaf that holds the key, or would.
   Result<Leaf> find(std::string_view key);
-  // Asks the processor's caches for what find() will look at.
+  // Asks the processor's caches for what find() looks at first.
   [[gnu::always_inline]] void fetch_ahead(std::string_view key) const {
     __builtin_prefetch(&store_.fingers().at(Fingers::hash(root_, key)));
   }

@@ -71,7 +71,8 @@ class BufferPool {
     PageId leaf_of{};                  // leaf_of()
     Lsn rec_lsn = Lsn::kNone;          // the first change that may not be in the file
     Lsn writing_rec_lsn = Lsn::kNone;  // the same without what is being written
-    std::uint64_t in_place_at = 0;     // reads_, when its parent was found to say what it holds
+    std::uint64_t in_place_at = 0;     // reads_, when it was found_in_place()
+    PageId parent{};                   // that said so
     std::uint64_t shape = 0;           // shape_of()
   };
 
@@ -113,14 +114,21 @@ class BufferPool {
   // want of space where the file system keeps its word.
   Result<void> allocate(PageId page);
 
-  // Whether the page was found to be the child that its parent says, and no page was read from the file since: then both are
-  // what the log says.
-  bool is_in_place(const PageRef& ref) const { return memory_.frames[ref.frame()].in_place_at == reads_; }
-  void found_in_place(const PageRef& ref) { memory_.frames[ref.frame()].in_place_at = reads_; }
+  // Whether the page was found to be what this parent says of its child, and no page was read from the file since: only a page
+  // that is read may be an old one that does not fit the others.
+  bool is_in_place(const PageRef& ref, PageId parent) const {
+    const Frame& frame = memory_.frames[ref.frame()];
+    return frame.in_place_at == reads_ && frame.parent == parent;
+  }
+  void found_in_place(const PageRef& ref, PageId parent) {
+    memory_.frames[ref.frame()].in_place_at = reads_;
+    memory_.frames[ref.frame()].parent = parent;
+  }
 
   // The root of the tree of which the page of this frame is a leaf, where that was noted and is so still; else no tree's.
   PageId leaf_of(std::uint32_t frame) const { return frame < memory_.frames.size() ? memory_.frames[frame].leaf_of : kMetaPage; }
   void note_leaf(const PageRef& ref, PageId root) { memory_.frames[ref.frame()].leaf_of = root; }
+  // Only where leaf_of() of the frame says that there is one.
   PageRef fetch_frame(std::uint32_t frame) { return PageRef(*this, frame); }
   // A number that no other page ever has, and this one until it has left the pool or was reshaped().
   std::uint64_t shape_of(const PageRef& ref) const { return memory_.frames[ref.frame()].shape; }

@@ -79,7 +79,9 @@ Result<Table> decode_table(std::string_view name, std::string_view row) {
     // None follows an appended one that is not.
     if ((flags & kAppended) == 0) table.original_columns = at + 1;
   }
-  if (!reader.ok() || reader.remaining() != 0) {
+  const auto trees = table.trees();
+  const bool has_trees = std::all_of(trees.begin(), trees.end(), [](PageId tree) { return tree > kCatalogueRoot; });
+  if (!reader.ok() || reader.remaining() != 0 || !has_trees) {
     return Error(ErrorCode::kCorrupt, "catalogue: the row of table '" + std::string(name) + "' is not a table");
   }
   return table;

@@ -69,10 +69,10 @@ std::string Core::tree(PageId root) const {
 
 void Core::free_unused_pages() {
   while (!unused_pages.empty()) {
-    const auto freed = store->free(unused_pages.front());
+    const auto freed = store->free(unused_pages.back());
     // What cannot be freed now may be later; a page that is not what it should be stays unused for ever.
     if (freed.has_error() && freed.error().code() != ErrorCode::kCorrupt) return;
-    unused_pages.erase(unused_pages.begin());
+    unused_pages.pop_back();
   }
 }
 

@@ -97,7 +97,8 @@ class Core final : private LockNames {
   // Those that were looked up when it was at known_version.
   std::vector<TableRef> known_tables;
   std::uint64_t known_version = 0;
-  // Pages that nothing refers to and that are not on the free list.
+  // Pages that nothing refers to and that are not on the free list, the root of each tree before the rest of it. They are freed
+  // from the last on: while a page is known as a leaf of a tree, no other tree gets that one's number.
   std::vector<PageId> unused_pages;
 
  private:

@@ -8,7 +8,6 @@
 #include "engine/ledger/ids.h"
 #include "engine/ledger/lock_key.h"
 #include "engine/ledger/lock_modes.h"
-#include "faultfs/hash.h"
 #include "faultfs/result.h"
 #include "faultfs/scheduler.h"
 

@@ -376,7 +376,8 @@ Result<void> Log::next_segment() {
   return success();
 }
 
-// Once for each segment that is written, so that a full disk is not asked again and again.
+// Once for each segment that is written, so that a full disk is not asked again and again: when the log comes to it, or at half
+// of it if that could not be.
 void Log::stock_up_in_background() {
   if (stocked_in_ == segment_ || !suspends_ || !scheduler_->in_fiber() || stocking_.under_way()) return;
   stocked_in_ = segment_;
@@ -386,7 +387,7 @@ void Log::stock_up_in_background() {
 
 // Who waits for a segment waits for the first of them only. Whoever needs one that could not be made tries again, and is told why.
 void Log::stock_up() {
-  while (preparing_.wait().has_value() && ahead_.size() < kSegmentsAhead && prepare_segment().has_value()) {
+  while (!failure_ && preparing_.wait().has_value() && ahead_.size() < kSegmentsAhead && prepare_segment().has_value()) {
     scheduler_->yield("between log segments");
   }
 }

@@ -93,10 +93,6 @@ void put_row_change(char* at, TxnId txn, Lsn previous, const RowChange& change) 
 
 void put_plain(char* at, RecordType type, TxnId txn, Lsn previous) { put_header(at, type, txn, previous); }
 
-void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change) {
-  put_row_change(grow(out, row_change_bytes(change)), txn, previous, change);
-}
-
 void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change) {
   char* const header = grow(out, compensation_bytes(change));
   put_change(put(put_header(header, RecordType::kCompensation, txn, previous), raw(undo_next)), change);

@@ -96,7 +96,6 @@ inline std::size_t compensation_bytes(const RowChange& change) { return row_chan
 void put_row_change(char* at, TxnId txn, Lsn previous, const RowChange& change);
 void put_plain(char* at, RecordType type, TxnId txn, Lsn previous);
 // Appended to `out`.
-void encode_row_change(std::string& out, TxnId txn, Lsn previous, const RowChange& change);
 void encode_compensation(std::string& out, TxnId txn, Lsn previous, Lsn undo_next, const RowChange& change);
 void encode_images(std::string& out, std::span<const Page> pages);
 void encode_plain(std::string& out, RecordType type, TxnId txn, Lsn previous);

@@ -20,8 +20,8 @@ class PageStore {
 
   Result<PageRef> fetch(PageId page) { return pool_.fetch(page); }
   PageRef fetch_loaded(PageId page) { return pool_.fetch_loaded(page); }
-  bool is_in_place(const PageRef& page) const { return pool_.is_in_place(page); }
-  void found_in_place(const PageRef& page) { pool_.found_in_place(page); }
+  bool is_in_place(const PageRef& page, PageId parent) const { return pool_.is_in_place(page, parent); }
+  void found_in_place(const PageRef& page, PageId parent) { pool_.found_in_place(page, parent); }
   PageId leaf_of(std::uint32_t frame) const { return pool_.leaf_of(frame); }
   void note_leaf(const PageRef& page, PageId root) { pool_.note_leaf(page, root); }
   PageRef fetch_frame(std::uint32_t frame) { return pool_.fetch_frame(frame); }

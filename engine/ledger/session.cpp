@@ -95,12 +95,12 @@ Result<void> LedgerSession::commit() {
   POWERCUT_TRYV(usable());
   if (!transaction_) return Error(ErrorCode::kInvalidArgument, "commit: no transaction is open");
   Result<void> done = success();
-  POWERCUT_TRY(const Lsn awaited, transaction_->append_commit());
-  if (transaction_->is_over()) {
+  const auto awaited = transaction_->append_commit();
+  if (awaited.has_value() && transaction_->is_over()) {
     transaction_.reset();
-    done = core_.wait_for_own_commit(awaited);
+    done = core_.wait_for_own_commit(awaited.value());
   } else {
-    done = transaction_->end_commit(awaited);
+    done = awaited.has_error() ? Result<void>(awaited.error()) : transaction_->end_commit(awaited.value());
     if (done.has_error() && !core_.log.failure()) {
       if (transaction_->is_in_doubt()) fail_transaction("a commit failed", done.error());
       return done;

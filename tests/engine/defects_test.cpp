@@ -6,6 +6,7 @@
 #include "recovery/ledger_engine.h"
 #include "tests/support/faulty_files.h"
 #include "tests/support/property.h"
+#include "tests/support/row_record.h"
 
 #include <memory>
 #include <optional>

@@ -6,6 +6,7 @@
 #include "faultfs/sim_file_system.h"
 #include "tests/support/piece_files.h"
 #include "tests/support/property.h"
+#include "tests/support/row_record.h"
 #include "tests/support/temporary_directory.h"
 
 #include <array>

@@ -1,6 +1,7 @@
 #include "engine/ledger/log_record.h"
 #include "faultfs/random.h"
 #include "tests/support/property.h"
+#include "tests/support/row_record.h"
 
 #include <array>
 

@@ -8,6 +8,7 @@
 #include "engine/ledger/options.h"
 #include "faultfs/file_system.h"
 #include "tests/support/property.h"
+#include "tests/support/row_record.h"
 
 #include <cstdint>
 #include <optional>
