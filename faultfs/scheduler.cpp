@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/context/fiber.hpp>
 #include <boost/context/stack_context.hpp>
 #include <cerrno>
@@ -37,6 +38,7 @@ std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)
 constexpr std::ptrdiff_t kLineBytes = 64;
 constexpr std::ptrdiff_t kFetchedBelow = 4 * kLineBytes;
 constexpr std::ptrdiff_t kFetchedAbove = 16 * kLineBytes;
+constexpr std::size_t kMostWorkedOn = 1024;
 
 #ifdef POWERCUT_ASAN_FIBERS
 constexpr std::size_t kStackFactor = 4;  // its redzones make frames larger
@@ -51,12 +53,14 @@ struct Scheduler::Stack {
   std::size_t bytes = 0;   // of all
 };
 
-struct Scheduler::Fiber {
-  // What each switch needs, together.
+struct alignas(kLineBytes) Scheduler::Fiber {
+  // What each switch needs, in one line of the caches.
   Context context;
   const char* frame = nullptr;  // where its stack ended when it was left; at first, where it begins
   const Wait* wait = nullptr;   // parked on it
   std::uint64_t limit = kNoLimit;
+  std::array<const char*, 2> works_on{};
+  std::array<std::uint16_t, 2> works_on_bytes{};
   Woken woken = Woken::kWoken;
   bool ended = false;
   std::string name;
@@ -189,6 +193,12 @@ void Scheduler::stop() {
   }
 }
 
+void Scheduler::works_on(Whose whose, const void* object, std::size_t bytes) {
+  Fiber& self = at(current_);
+  self.works_on[static_cast<std::size_t>(whose)] = static_cast<const char*>(object);
+  self.works_on_bytes[static_cast<std::size_t>(whose)] = static_cast<std::uint16_t>(std::min(bytes, kMostWorkedOn));
+}
+
 void Scheduler::yield(std::string_view where) {
   if (stopped_) return;
   switch_to(choose(true, where));
@@ -299,13 +309,20 @@ void Scheduler::report_stall() {
 }
 
 // Of a thousand fibers none is in the processor's caches any more when its turn comes. What comes up next but one is asked for,
-// and of what comes up next the end of its stack. (In a function that is called, the compiler takes it for nothing.)
+// and of what comes up next the end of its stack and what it works on. (In a function that is called, the compiler takes it for
+// nothing.)
 [[gnu::always_inline]] inline void Scheduler::fetch_ahead() {
   if (ready_.size() < 2) return;
   __builtin_prefetch(&at(ready_[1]));
-  const char* const frame = at(ready_[0]).frame;
-  for (std::ptrdiff_t offset = -kFetchedBelow; offset < kFetchedAbove; offset += kLineBytes)
-    __builtin_prefetch(frame + offset, 0, 2);
+  const Fiber& next = at(ready_[0]);
+  for (std::ptrdiff_t offset = -kFetchedBelow; offset < kFetchedAbove; offset += kLineBytes) {
+    __builtin_prefetch(next.frame + offset, 0, 2);
+  }
+  for (const std::size_t whose : {0U, 1U}) {
+    for (std::ptrdiff_t offset = 0; offset < next.works_on_bytes[whose]; offset += kLineBytes) {
+      __builtin_prefetch(next.works_on[whose] + offset, 0, 2);
+    }
+  }
 }
 
 void Scheduler::switch_to(FiberId next) {

@@ -103,6 +103,11 @@ class Scheduler {
   // Nanoseconds since the run began: virtual, or of the clock of the completions.
   std::uint64_t now() const { return completions_ == nullptr ? now_ : completions_->clock() - began_; }
 
+  // Says what the running fiber works on besides its stack, until it says otherwise: the processor's caches are asked for it
+  // before the fiber's turn comes. One object of whoever spawned it, one of what it calls.
+  enum class Whose : unsigned char { kSpawner, kCallee };
+  void works_on(Whose whose, const void* object, std::size_t bytes);
+
   // Lets another fiber go on, if a pick says so. `where` is for people who read the picks.
   void yield(std::string_view where);
   // Waits until woken, or for so many nanoseconds of now(). `wait` must live until it returns.

@@ -76,6 +76,9 @@ Result<void> LedgerSession::begin(engine::Isolation level) {
   transaction_ = std::make_unique<Transaction>(core_);
   transaction_->locks().lock_limit = lock_limit_;
   level_ = level;
+  if (core_.suspends() && core_.scheduler->in_fiber()) {
+    core_.scheduler->works_on(faultfs::Scheduler::Whose::kCallee, this, sizeof(*this));
+  }
   return success();
 }
 

@@ -73,6 +73,7 @@ class Client {
   }
 
   void run() {
+    scheduler_.works_on(Scheduler::Whose::kSpawner, this, sizeof(*this));
     const auto done = loop();
     if (done.has_value()) return;
     if (!shared_.failed) shared_.failed = done.error();
