@@ -1,5 +1,7 @@
 // Sessions, transactions, savepoints, constraints and tables, with the power on.
+#include "tests/support/faulty_files.h"
 #include "tests/support/ledger_database.h"
+#include "tests/support/open_ledger.h"
 
 namespace powercut::testing {
 namespace {
@@ -133,6 +135,61 @@ TEST_CASE("tables come and go with their transaction, and their pages are used a
     REQUIRE(session->drop_table("accounts").has_value());
   }
   CHECK(pages() == before);
+}
+
+TEST_CASE("a table with the number of one whose pages could only be freed in part keeps its rows") {
+  LedgerOnDisk on_disk;
+  FaultyFiles files(on_disk.files);
+  OpenLedger opened(on_disk, files);
+  ledger::Core& core = *opened.core;
+  const auto session = opened.new_session();
+  const std::string row = name_row(std::string(900, 'x'));
+  const auto put_all = [&](const std::string& table) {
+    for (char key = 'a'; key < 'm'; ++key) REQUIRE(session->put(table, std::string(1, key), row).has_value());
+  };
+  REQUIRE(session->create_table({"old", {{"name", ColumnType::kText}}}).has_value());
+  put_all("old");
+  // Every leaf is known as one of this tree.
+  put_all("old");
+  std::vector<ledger::PageId> pages;
+  REQUIRE(ledger::BTree(*core.store, core.known_tables.back()->root).list_pages(pages).has_value());
+  REQUIRE(pages.size() > 3);
+
+  // The disk is full, and so is the log but for what the transaction needs and one page that is freed.
+  REQUIRE(session->begin().has_value());
+  REQUIRE(session->drop_table("old").has_value());
+  files.faults.error = [](FaultyCall call, std::string_view name) -> std::optional<ErrorCode> {
+    if (call == FaultyCall::kOpen && name.starts_with("log-")) return ErrorCode::kNoSpace;
+    return std::nullopt;
+  };
+  ledger::Log::Reserve taken;
+  while (core.log.reserve(1, taken).has_value()) {
+  }
+  REQUIRE(session->commit().has_value());
+  while (core.unused_pages.size() == pages.size() && taken.bytes > 0) {
+    ledger::Log::Reserve given{1};
+    --taken.bytes;
+    core.log.release(given);
+    core.free_unused_pages();
+  }
+  REQUIRE(core.unused_pages.size() == pages.size() - 1);
+  core.log.release(taken);
+  files.faults.error = nullptr;
+
+  REQUIRE(session->begin().has_value());
+  REQUIRE(session->create_table({"new", {{"name", ColumnType::kText}}}).has_value());
+  put_all("new");
+  REQUIRE(session->commit().has_value());
+  CHECK(core.unused_pages.empty());
+  std::string found;
+  REQUIRE(session
+              ->scan("new", {}, {},
+                     [&](std::string_view key, std::string_view) {
+                       found += key;
+                       return true;
+                     })
+              .has_value());
+  CHECK(found == "abcdefghijkl");
 }
 
 TEST_CASE("a session that goes away takes its open transaction back") {

@@ -1,7 +1,9 @@
 // Sessions of one database side by side: what a statement has read when it had to wait, and commits that share a sync.
 #include "faultfs/choices.h"
 #include "tests/support/failing_sync.h"
+#include "tests/support/faulty_files.h"
 #include "tests/support/ledger_database.h"
+#include "tests/support/open_ledger.h"
 
 #include <map>
 #include <string>
@@ -135,6 +137,43 @@ TEST_CASE("a session that goes away in the middle is rolled back, and who waited
   });
   InTurn turns;
   REQUIRE(scheduler.run(turns).has_value());
+}
+
+TEST_CASE("a commit that the log cannot take any more ends its transaction, and who waits for it is told") {
+  for (const bool early : {false, true}) {
+    CAPTURE(early);
+    LedgerOnDisk on_disk;
+    FaultyFiles files(on_disk.files);
+    faultfs::Scheduler scheduler;
+    ledger::Options options;
+    options.early_release = early;
+    OpenLedger opened(on_disk, files, options, &scheduler);
+    ledger::Core& core = *opened.core;
+    const auto writer = opened.new_session();
+    const auto waiter = opened.new_session();
+    REQUIRE(writer->create_table({"test", {{"value"}}}).has_value());
+    scheduler.spawn("writer", [&] {
+      REQUIRE(writer->begin().has_value());
+      REQUIRE(writer->put("test", "1", number_row(10)).has_value());
+      // No record fits the segment any more.
+      const std::uint64_t bytes = core.control.record().segment_bytes;
+      REQUIRE(core.log.append(std::string(bytes - raw(core.log.end()) % bytes - 1, '\0')).has_value());
+      scheduler.yield("a turn");
+      CHECK(scheduler.is_parked(1));
+      files.faults.once(FaultyCall::kWrite, "log-", ErrorCode::kIo);
+      const auto committed = writer->commit();
+      REQUIRE(committed.has_error());
+      CHECK(committed.error().code() == ErrorCode::kStopped);
+    });
+    scheduler.spawn("waiter", [&] {
+      const auto put = waiter->put("test", "1", number_row(20));
+      REQUIRE(put.has_error());
+      CHECK(put.error().code() == ErrorCode::kStopped);
+    });
+    InTurn turns;
+    REQUIRE(scheduler.run(turns).has_value());
+    CHECK(core.active.empty());
+  }
 }
 
 namespace {
