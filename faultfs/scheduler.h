@@ -94,6 +94,8 @@ class Scheduler {
 
   bool in_fiber() const { return current_ != kNobody; }
   FiberId current() const { return current_; }
+  // Whether a fiber beside the one that runs can go on.
+  bool others_can_go_on() const { return !ready_.empty(); }
   const std::string& name(FiberId fiber) const;
   // What a fiber waits for; empty when it does not.
   std::string waits_for(FiberId fiber) const;

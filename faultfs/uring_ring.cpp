@@ -204,8 +204,10 @@ std::uint64_t UringRing::clock() const {
 
 void UringRing::finish(const Scheduler::Wait& wait_text, Queue& queue, const Request& request) {
   if (request.of_fiber) {
+    // Where nobody else can go on, the wait itself submits, in one call of the kernel.
     const std::uint32_t queued = io_uring_sq_ready(&queue.ring);
-    if (queued == queue.in_flight || queued >= kSubmittedTogether || has_submission_thread()) submit(queue);
+    const bool waits_next = &queue == &main_ && !scheduler_->others_can_go_on();
+    if (!waits_next && (queued == queue.in_flight || queued >= kSubmittedTogether || has_submission_thread())) submit(queue);
     while (!request.done && scheduler_->park(wait_text) != Scheduler::Woken::kStopped) {
     }
   }
