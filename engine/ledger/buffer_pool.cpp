@@ -3,6 +3,8 @@
 #include "engine/ledger/final_sync.h"
 #include "faultfs/assert.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -18,6 +20,20 @@ AlignedBytes aligned_pages(std::size_t pages) {
   auto* const bytes = static_cast<byte*>(std::aligned_alloc(kPageBytes, pages * kPageBytes));
   POWERCUT_ASSERT(bytes != nullptr, "there is memory for the buffer pool");
   return {bytes, std::free};
+}
+
+// Of a large pool, each row is on another page of memory than the one before: the kernel is asked for large ones, if it has them.
+AlignedBytes pool_memory(std::size_t frames) {
+  constexpr std::size_t kLargePage = std::size_t{2} << 20U;
+  const std::size_t bytes = frames * kPageBytes;
+  if (bytes < kLargePage) return aligned_pages(frames);
+  const std::size_t whole = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+  auto* const memory = static_cast<byte*>(std::aligned_alloc(kLargePage, whole));
+  POWERCUT_ASSERT(memory != nullptr, "there is memory for the buffer pool");
+#ifdef MADV_HUGEPAGE
+  static_cast<void>(madvise(memory, whole, MADV_HUGEPAGE));
+#endif
+  return {memory, std::free};
 }
 
 class ForPages final : public faultfs::Scheduler::Wait {
@@ -38,7 +54,7 @@ BufferPool::BufferPool(std::unique_ptr<faultfs::File> data, std::string data_pat
                        const Company& company)
     : data_(std::move(data)), data_path_(std::move(data_path)), log_(log), options_(options), memory_(memory), company_(company) {
   if (memory_.capacity < options_.frames) {
-    memory_.bytes = aligned_pages(options_.frames);
+    memory_.bytes = pool_memory(options_.frames);
     memory_.capacity = options_.frames;
   }
 }
