@@ -51,6 +51,7 @@ class ActiveTable {
     }
     std::sort(sorted.begin(), sorted.end(), [](const Entry& a, const Entry& b) { return a.arrival < b.arrival; });
     std::vector<ledger::ActiveTxn> all;
+    all.reserve(sorted.size());
     for (const Entry& entry : sorted) all.push_back(entry.active);
     return all;
   }

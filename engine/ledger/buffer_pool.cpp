@@ -120,7 +120,7 @@ Result<void> BufferPool::read(PageId page, std::uint32_t frame) {
   ++reads_;
   const Page into = page_of(frame);
   const auto got = read_full(*data_, std::uint64_t{raw(page)} * kPageBytes, {into.data(), kPageBytes});
-  const auto usable = check(page, got, into);
+  auto usable = check(page, got, into);
   --under_way_;
   memory_.frames[frame].loading = false;
   memory_.frames[frame].pins = 0;

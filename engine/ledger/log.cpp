@@ -396,7 +396,7 @@ void Log::stock_up() {
 Result<void> Log::prepare_segment() {
   const std::uint64_t segment = segment_ + ahead_.size() + 1;
   const Busy::Doing doing(preparing_);
-  const auto made = make_segment(segment);
+  auto made = make_segment(segment);
   if (made.has_value()) return success();
   if (made.error().code() == ErrorCode::kStopped) return stop(made.error());
   // What is there of it holds space that somebody else may need. If it stays, the next try removes it.

@@ -20,7 +20,6 @@
 #include "faultfs/file_system.h"
 #include "faultfs/scheduler.h"
 
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,7 +64,7 @@ class Log {
   // leaves what else is reserved. kInvalidArgument if no segment can hold it, kNoSpace or kIo if the next segment cannot be
   // made and nothing was appended, kStopped once the log has failed.
   Result<Lsn> append(const std::string& record, Reserve* reserve = nullptr) {
-    return append(record.size(), reserve, [&](char* at) { std::memcpy(at, record.data(), record.size()); });
+    return append(record.size(), reserve, [&](char* at) { record.copy(at, record.size()); });
   }
   // The same of a record of so many bytes, which `encode(place)` puts there.
   template <class Encode>
