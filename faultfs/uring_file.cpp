@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
-#include <deque>
 
 namespace powercut::faultfs {
 namespace {
@@ -156,37 +155,6 @@ int UringFile::put(std::uint64_t offset, std::span<const byte> from, How how) {
   return write_some(true, offset, slot.bytes(), how);
 }
 
-// What one slot does not hold goes in several requests that are under way together: one after the other, each would wait for the
-// device anew. Bytes, or -errno.
-int UringFile::put_durably(std::uint64_t offset, std::span<const byte> from, How how) {
-  from = from.first(std::min(from.size(), UringMemory::kSlots * UringMemory::kSlotBytes));
-  const bool in_slots = fits_direct(offset, from.size()) && !lies_direct(from);
-  if (!in_slots || how == How::kLinked || from.size() <= UringMemory::kSlotBytes || shared_.ring->uses_polled()) {
-    return put(offset, from, how);
-  }
-  std::deque<UringMemory::Slot> pieces;
-  for (std::size_t at = 0; at < from.size(); at += UringMemory::kSlotBytes) {
-    const auto bytes = pieces.emplace_back(shared_.memory, from.size() - at).bytes();
-    std::memcpy(bytes.data(), from.data() + at, bytes.size());
-  }
-  std::vector<int> results(pieces.size());
-  const UringWait wait("durable write", path_);
-  shared_.ring->run_each(wait, results, [&](io_uring_sqe& entry, std::size_t at) {
-    prepare_write(entry, offset + at * UringMemory::kSlotBytes, pieces[at].bytes());
-    entry.rw_flags = RWF_DSYNC;
-    direct_->use_in(entry);
-  });
-  int taken = 0;
-  for (std::size_t at = 0; at < pieces.size(); ++at) {
-    const int some = results[at] == -EINTR || results[at] == -EAGAIN ? 0 : results[at];
-    if (some < 0) return some;
-    taken += some;
-    // What follows is written again: the caller goes on from here.
-    if (static_cast<std::size_t>(some) < pieces[at].bytes().size()) return taken > 0 ? taken : put(offset, from, how);
-  }
-  return taken;
-}
-
 Result<std::size_t> UringFile::read(std::uint64_t offset, std::span<byte> into) {
   const bool announced = ahead_.covers(offset, into.size());
   const auto some = [&]() -> int {
@@ -238,7 +206,7 @@ Result<std::size_t> UringFile::write_many(std::uint64_t offset, std::span<const 
 Result<void> UringFile::write_durably(std::uint64_t offset, std::span<const byte> from) {
   const How how = shared_.options.durable == UringOptions::Durable::kLinked ? How::kLinked : How::kDurably;
   while (!from.empty()) {
-    const int taken = put_durably(offset, from, how);
+    const int taken = put(offset, from, how);
     if (taken == -EOPNOTSUPP && how == How::kDurably) {
       shared_.notes.say("RWF_DSYNC was refused by the file system; a write, then a sync");
       return File::write_durably(offset, from);

@@ -99,7 +99,6 @@ class UringFile final : public File {
   int write_some(bool direct, std::uint64_t offset, std::span<const byte> from, How how);
   // The same from any memory; of a long one that is copied only the begin.
   int put(std::uint64_t offset, std::span<const byte> from, How how);
-  int put_durably(std::uint64_t offset, std::span<const byte> from, How how);
   void begin_write_back();
 
   UringShared& shared_;

@@ -134,9 +134,7 @@ void encode_checkpoint_end(std::string& out, const CheckpointEnd& checkpoint) {
   }
 }
 
-namespace {
-
-inline std::uint32_t checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
+std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
   const auto seed = static_cast<std::uint32_t>(mix64(database_id ^ (defects.checksum_without_place ? 0 : raw(place))));
   // A pad's body is whatever the segment held before.
   const bool pad = record[12] == static_cast<byte>(RecordType::kPad);
@@ -145,19 +143,13 @@ inline std::uint32_t checksum(std::span<const byte> record, std::uint64_t databa
   return crc32c(seed, record.subspan(sizeof(std::uint32_t), covered - sizeof(std::uint32_t)));
 }
 
-}  // namespace
-
-std::uint32_t record_checksum(std::span<const byte> record, std::uint64_t database_id, Lsn place, const Defects& defects) {
-  return checksum(record, database_id, place, defects);
-}
-
 void seal(std::span<byte> record, std::uint32_t length, std::uint32_t epoch, std::uint64_t database_id, Lsn place,
           std::uint64_t not_durable, const Defects& defects) {
   store(record.data() + 4, length);
   store(record.data() + 8, epoch);
   const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(not_durable, kMostNotDurable));
   store(record.data() + 12, load<std::uint32_t>(record.data() + 12) | bounded << 8U);
-  store(record.data(), checksum(record, database_id, place, defects));
+  store(record.data(), record_checksum(record, database_id, place, defects));
 }
 
 Result<DecodedRow> decode_row(RecordType type, std::span<const byte> body) {
